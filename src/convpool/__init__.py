@@ -1,0 +1,3 @@
+"""convpool: Conv2d and MaxPool2d for Python, whole."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,60 @@
+"""What goes wrong, in classes: every message names the argument, its value and what would be right.
+
+PyTorch answers the same mistake with ValueError in a module's constructor and with RuntimeError in
+the function, so a wrong value here is both, and code written against PyTorch catches it either way.
+"""
+
+
+class ConvpoolError(Exception):
+    """Base of every error that convpool raises on purpose."""
+
+
+class _NamesArgument(ConvpoolError):
+    """Keeps the three parts as `args`, so that the error survives pickling between processes."""
+
+    def __init__(self, argument: str, value: object, expected: str) -> None:
+        super().__init__(argument, value, expected)
+
+    def __str__(self) -> str:
+        argument, value, expected = self.args
+        return f"{argument} is {shown(value)}, but must be {expected}"
+
+
+class ArgumentError(_NamesArgument, ValueError, RuntimeError):
+    """An argument has a value, or arguments have a combination of values, that cannot work.
+
+    Example:
+        >>> str(ArgumentError("stride", 0, "a whole number of at least 1"))
+        'stride is 0, but must be a whole number of at least 1'
+    """
+
+
+class ArgumentTypeError(_NamesArgument, TypeError):
+    """An argument is of a kind that can never work, such as text where a number belongs."""
+
+    def __str__(self) -> str:
+        argument, value, expected = self.args
+        return f"{argument} is {shown(value)} ({type(value).__name__}), but must be {expected}"
+
+
+class DtypeError(_NamesArgument, TypeError, NotImplementedError):
+    """The operator does not exist for arrays of this element type (PyTorch: NotImplementedError)."""
+
+    def __str__(self) -> str:
+        argument, dtype, expected = self.args
+        return f"{argument} has dtype {dtype}, but must have {expected}"
+
+
+class DataError(ConvpoolError, OSError):
+    """Work failed on something outside the program: a file, a folder, an archive, the network."""
+
+
+def shown(value: object) -> str:
+    """Return the value as an error message shows it: its repr, cut at 120 characters.
+
+    Example:
+        >>> shown((1, 2))
+        '(1, 2)'
+    """
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
