@@ -9,8 +9,8 @@ class ConvpoolError(Exception):
     """Base of every error that convpool raises on purpose."""
 
 
-class _NamesArgument(ConvpoolError):
-    """Keeps the three parts as `args`, so that the error survives pickling between processes."""
+class NamedArgumentError(ConvpoolError):
+    """An error about one argument; `args` holds its parts so that it survives pickling."""
 
     def __init__(self, argument: str, value: object, expected: str) -> None:
         super().__init__(argument, value, expected)
@@ -20,7 +20,7 @@ class _NamesArgument(ConvpoolError):
         return f"{argument} is {shown(value)}, but must be {expected}"
 
 
-class ArgumentError(_NamesArgument, ValueError, RuntimeError):
+class ArgumentError(NamedArgumentError, ValueError, RuntimeError):
     """An argument has a value, or arguments have a combination of values, that cannot work.
 
     Example:
@@ -29,7 +29,7 @@ class ArgumentError(_NamesArgument, ValueError, RuntimeError):
     """
 
 
-class ArgumentTypeError(_NamesArgument, TypeError):
+class ArgumentTypeError(NamedArgumentError, TypeError):
     """An argument is of a kind that can never work, such as text where a number belongs."""
 
     def __str__(self) -> str:
@@ -37,8 +37,8 @@ class ArgumentTypeError(_NamesArgument, TypeError):
         return f"{argument} is {shown(value)} ({type(value).__name__}), but must be {expected}"
 
 
-class DtypeError(_NamesArgument, TypeError, NotImplementedError):
-    """The operator does not exist for arrays of this element type (PyTorch: NotImplementedError)."""
+class DtypeError(NamedArgumentError, TypeError, NotImplementedError):
+    """The operator doesn't exist for this element type (PyTorch raises NotImplementedError)."""
 
     def __str__(self) -> str:
         argument, dtype, expected = self.args

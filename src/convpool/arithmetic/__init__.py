@@ -1,0 +1,44 @@
+"""Sizes, parameters, cost and receptive fields: exact, instant, standard library only.
+
+Each rule stands here once; kernels, pictures, tables and commands ask for it and never repeat it.
+"""
+
+from convpool.arithmetic.axes import Stamp, Window, stamp_axes, window_axes
+from convpool.arithmetic.cost import Memory, effective_macs, macs, memory, parameters
+from convpool.arithmetic.field import AxisField, ReceptiveField, receptive_field
+from convpool.arithmetic.network import ChainReport, LayerReport, chain_report
+from convpool.arithmetic.padding import source_index, strided_same
+from convpool.arithmetic.sizes import (
+    Shape,
+    axes_of,
+    check_capacity,
+    output_shape,
+    unpooled_plane,
+    with_output_size,
+)
+
+__all__ = [
+    "AxisField",
+    "ChainReport",
+    "LayerReport",
+    "Memory",
+    "ReceptiveField",
+    "Shape",
+    "Stamp",
+    "Window",
+    "axes_of",
+    "chain_report",
+    "check_capacity",
+    "effective_macs",
+    "macs",
+    "memory",
+    "output_shape",
+    "parameters",
+    "receptive_field",
+    "source_index",
+    "stamp_axes",
+    "strided_same",
+    "unpooled_plane",
+    "window_axes",
+    "with_output_size",
+]

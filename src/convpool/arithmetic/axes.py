@@ -1,0 +1,212 @@
+"""The size rules, one axis at a time: the only place in the package where they are written.
+
+`Window` is the rule of every layer whose output pixel looks at a window of the input (convolution,
+max and average pooling), `Stamp` that of every layer whose input pixel stamps a window of the
+output (transposed convolution, unpooling). Kernels, frames, costs and tables all ask these two.
+
+The rules are PyTorch's (documentation of `Conv2d`, `ConvTranspose2d`, `MaxPool2d`), with the
+padding of the two sides of an axis told apart. All numbers are exact Python ints.
+"""
+
+from dataclasses import dataclass
+
+from convpool.spec import Conv2dSpec, StampSpec, WindowSpec
+from convpool.spec.arguments import Pair
+
+
+@dataclass(frozen=True)
+class Window:
+    """One axis of a layer that slides a window over its input; all lengths in pixels.
+
+    Example:
+        >>> Window(size=5, kernel=3, stride=2, before=1, after=1).output
+        3
+    """
+
+    size: int
+    kernel: int
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    dilation: int = 1
+    ceil_mode: bool = False
+
+    @property
+    def reach(self) -> int:
+        """Pixels from the first to the last one that a window touches, d(k-1) + 1."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def padded(self) -> int:
+        """Length of the input with its padding."""
+        return self.before + self.size + self.after
+
+    @property
+    def rounded(self) -> int:
+        """Number of windows before the rule about the last one; below 1 where none fits."""
+        rounding = self.stride - 1 if self.ceil_mode else 0
+        return (self.padded - self.reach + rounding) // self.stride + 1
+
+    @property
+    def drops_last(self) -> bool:
+        """Whether ceil_mode's extra window is refused because it would start in the far padding."""
+        return self.ceil_mode and (self.rounded - 1) * self.stride >= self.size + self.before
+
+    @property
+    def output(self) -> int:
+        """Number of windows, which is the length of the output; below 1 where none fits."""
+        return self.rounded - self.drops_last
+
+    @property
+    def rule(self) -> str:
+        """The rule in symbols, with those of this package's documentation."""
+        rounding = " + (s-1)" if self.ceil_mode else ""
+        return f"floor((i + p_lo + p_hi - d*(k-1) - 1{rounding}) / s) + 1"
+
+    @property
+    def formula(self) -> str:
+        """The rule with this axis's numbers put in, as text.
+
+        Example:
+            >>> Window(size=5, kernel=3, stride=2, before=1, after=1).formula
+            'floor((5 + 1 + 1 - 1*(3-1) - 1) / 2) + 1 = 3'
+        """
+        rounding = f" + ({self.stride}-1)" if self.ceil_mode else ""
+        text = (
+            f"floor(({self.size} + {self.before} + {self.after} - {self.dilation}*({self.kernel}-1)"
+            f" - 1{rounding}) / {self.stride}) + 1 = {self.rounded}"
+        )
+        if self.ceil_mode:
+            last = (self.rounded - 1) * self.stride
+            comparison = f"({self.rounded}-1)*{self.stride} = {last}"
+            edge = f"{self.size} + {self.before}"
+            text += (
+                f"; less 1 = {self.output}, since the last window would start in the padding: "
+                f"{comparison} >= {edge}"
+                if self.drops_last
+                else f"; the last window starts in the input: {comparison} < {edge}"
+            )
+        return text
+
+    def source(self, window: int, tap: int) -> int:
+        """Return the input position under one tap of one window; negative in the near padding."""
+        return window * self.stride - self.before + tap * self.dilation
+
+    def covering(self, tap: int) -> range:
+        """Return the windows whose given tap lies on the input itself and not on padding.
+
+        Example:
+            >>> Window(size=5, kernel=3, stride=2, before=1, after=1).covering(tap=0)
+            range(1, 3)
+        """
+        return _inside(self.output, self.stride, self.source(0, tap), self.size)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """One axis of a layer whose input pixels stamp windows on the output; all lengths in pixels.
+
+    `before` and `after` are cropped from the output, `extra` (output_padding) is added at its end.
+
+    Example:
+        >>> Stamp(size=3, kernel=3, stride=2, before=1, after=1, extra=1).output
+        6
+    """
+
+    size: int
+    kernel: int
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    dilation: int = 1
+    extra: int = 0
+
+    @property
+    def reach(self) -> int:
+        """Pixels from the first to the last one of a stamp, d(k-1) + 1."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def output(self) -> int:
+        """Length of the output; below 1 where the crop leaves nothing."""
+        full = (self.size - 1) * self.stride + self.reach + self.extra
+        return full - self.before - self.after
+
+    @property
+    def rule(self) -> str:
+        """The rule in symbols, with those of this package's documentation."""
+        return "(i-1)*s - p_lo - p_hi + d*(k-1) + output_padding + 1"
+
+    @property
+    def formula(self) -> str:
+        """The rule with this axis's numbers put in, as text.
+
+        Example:
+            >>> Stamp(size=3, kernel=3, stride=2, before=1, after=1).formula
+            '(3-1)*2 - 1 - 1 + 1*(3-1) + 0 + 1 = 5'
+        """
+        return (
+            f"({self.size}-1)*{self.stride} - {self.before} - {self.after}"
+            f" + {self.dilation}*({self.kernel}-1) + {self.extra} + 1 = {self.output}"
+        )
+
+    def target(self, pixel: int, tap: int) -> int:
+        """Return the output position on which one tap of an input pixel's stamp lands."""
+        return pixel * self.stride - self.before + tap * self.dilation
+
+    def landing(self, tap: int) -> range:
+        """Return the input positions whose given tap lands on the output and isn't cropped.
+
+        Example:
+            >>> Stamp(size=3, kernel=3, stride=2, before=1, after=1).landing(tap=0)
+            range(1, 3)
+        """
+        return _inside(self.size, self.stride, self.target(0, tap), self.output)
+
+
+def window_axes(spec: WindowSpec, plane: Pair) -> tuple[Window, Window]:
+    """Return the vertical and the horizontal axis of a window layer over an input plane (H, W).
+
+    Example:
+        >>> from convpool.spec import MaxPool2dSpec
+        >>> [axis.output for axis in window_axes(MaxPool2dSpec(3, ceil_mode=True), (5, 7))]
+        [2, 3]
+    """
+    ceil_mode = not isinstance(spec, Conv2dSpec) and spec.ceil_mode
+    vertical, horizontal = (
+        Window(size, kernel, stride, before, after, dilation, ceil_mode)
+        for size, kernel, stride, (before, after), dilation in zip(
+            plane, spec.kernel_size, spec.stride, spec.pads, spec.dilation, strict=True
+        )
+    )
+    return vertical, horizontal
+
+
+def stamp_axes(spec: StampSpec, plane: Pair) -> tuple[Stamp, Stamp]:
+    """Return the vertical and the horizontal axis of a stamp layer over an input plane (H, W).
+
+    Example:
+        >>> from convpool.spec import MaxUnpool2dSpec
+        >>> [axis.output for axis in stamp_axes(MaxUnpool2dSpec(2), (2, 3))]
+        [4, 6]
+    """
+    vertical, horizontal = (
+        Stamp(size, kernel, stride, before, after, dilation, extra)
+        for size, kernel, stride, (before, after), dilation, extra in zip(
+            plane,
+            spec.kernel_size,
+            spec.stride,
+            spec.pads,
+            spec.dilation,
+            spec.output_padding,
+            strict=True,
+        )
+    )
+    return vertical, horizontal
+
+
+def _inside(count: int, stride: int, offset: int, length: int) -> range:
+    """Return the indices i below `count` for which 0 <= i * stride + offset < length."""
+    first = max(0, -(offset // stride))
+    end = min(count, (length - 1 - offset) // stride + 1)
+    return range(first, max(first, end))

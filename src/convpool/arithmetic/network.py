@@ -1,0 +1,143 @@
+"""The report of a chain: shapes, parameters, MACs, bytes and receptive fields, layer by layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from convpool.arithmetic.axes import Stamp, Window
+from convpool.arithmetic.cost import Memory, effective_macs, macs, parameters
+from convpool.arithmetic.field import ReceptiveField
+from convpool.arithmetic.sizes import Shape, axes_of, output_shape, unpooled_plane
+from convpool.errors import ArgumentError
+from convpool.spec import LayerSpec, MaxPool2dSpec, MaxUnpool2dSpec
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What one layer of a chain does to the shape that reaches it."""
+
+    layer: LayerSpec
+    input_shape: Shape
+    output_shape: Shape
+    parameters: int
+    macs: int
+    effective_macs: int
+    memory: Memory
+    field: ReceptiveField
+    pooled_by: int | None = None
+    """For an unpooling: the position in the chain of the pooling that it undoes, if any."""
+
+    @property
+    def rules(self) -> tuple[str, str]:
+        """The size rule of the height and of the width, in symbols."""
+        vertical, horizontal = self.axes
+        return vertical.rule, horizontal.rule
+
+    @property
+    def formulas(self) -> tuple[str, str]:
+        """The size rule of the height and of the width, with the numbers put in.
+
+        Example:
+            >>> chain_report([MaxPool2dSpec(2)], (1, 5, 5)).layers[0].formulas[0]
+            'floor((5 + 0 + 0 - 1*(2-1) - 1) / 2) + 1 = 2'
+        """
+        vertical, horizontal = self.axes
+        return vertical.formula, horizontal.formula
+
+    @property
+    def axes(self) -> tuple[Window, Window] | tuple[Stamp, Stamp]:
+        """The layer's size rule on the height and on the width."""
+        return axes_of(self.layer, (self.input_shape[-2], self.input_shape[-1]))
+
+
+@dataclass(frozen=True)
+class ChainReport:
+    """The layers of a chain with what each does, and the sums over them.
+
+    Example:
+        >>> from convpool.spec import Conv2dSpec
+        >>> report = chain_report([Conv2dSpec(3, 8, 3), MaxPool2dSpec(2)], (3, 32, 32))
+        >>> report.output_shape, report.parameters, report.macs
+        ((8, 15, 15), 224, 194400)
+    """
+
+    input_shape: Shape
+    layers: tuple[LayerReport, ...]
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape after the last layer."""
+        return self.layers[-1].output_shape
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of all layers."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Dense MACs of all layers."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def effective_macs(self) -> int:
+        """MACs of all layers that touch a real pixel."""
+        return sum(layer.effective_macs for layer in self.layers)
+
+    @property
+    def memory(self) -> Memory:
+        """Bytes of the chain's input, of every layer's output together, and of all parameters."""
+        return Memory(
+            input=self.layers[0].memory.input,
+            output=sum(layer.memory.output for layer in self.layers),
+            parameters=sum(layer.memory.parameters for layer in self.layers),
+        )
+
+    @property
+    def field(self) -> ReceptiveField:
+        """Receptive field of one pixel of the chain's output."""
+        return self.layers[-1].field
+
+
+def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainReport:
+    """Return what each layer makes of the shape that the one before it leaves.
+
+    An unpooling undoes the nearest earlier MaxPool2d(return_indices=True) that no other unpooling
+    undoes, and restores that pooling's input size; without one it follows its own size rule.
+
+    Raises:
+        ArgumentError: there is no layer, or one cannot take the shape that reaches it.
+    """
+    if not layers:
+        raise ArgumentError("layers", layers, "at least one layer")
+    reports: list[LayerReport] = []
+    open_pools: list[int] = []
+    field = ReceptiveField()
+    current = tuple(shape)
+    for number, layer in enumerate(layers):
+        argument = "input" if number == 0 else f"input of layer {number + 1}"
+        result = output_shape(layer, current, argument)
+        pool = None
+        if isinstance(layer, MaxUnpool2dSpec) and open_pools:
+            pool = open_pools.pop()
+            plane = unpooled_plane(
+                layer, (current[-2], current[-1]), reports[pool].input_shape[-2:]
+            )
+            result = (*result[:-2], *plane)
+        elif isinstance(layer, MaxPool2dSpec) and layer.return_indices:
+            open_pools.append(number)
+        field = field.through(layer)
+        reports.append(
+            LayerReport(
+                layer=layer,
+                input_shape=current,
+                output_shape=result,
+                parameters=parameters(layer),
+                macs=macs(layer, current),
+                effective_macs=effective_macs(layer, current),
+                memory=Memory.of(current, result, parameters(layer)),
+                field=field,
+                pooled_by=pool,
+            )
+        )
+        current = result
+    return ChainReport(input_shape=tuple(shape), layers=tuple(reports))

@@ -1,0 +1,145 @@
+"""Text to values: layer expressions as people write them, and input sizes such as 3x224x224.
+
+A layer is read with `ast` and never evaluated: a call of one of the five layers, with numbers,
+True, False, None, text and (nested) pairs as arguments. A spec's repr reads back to an equal spec.
+"""
+
+import ast
+import difflib
+import inspect
+from collections.abc import Iterable
+
+from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.spec import LAYERS, PADDING_MODES, PADDING_WORDS, Conv2dSpec, LayerSpec
+from convpool.spec import ConvTranspose2dSpec as _Transposed
+
+_WORDS = {*PADDING_MODES, *PADDING_WORDS}  # PyTorch's repr prints these without quotes
+_PREFIXES = ("", "nn.", "torch.nn.", "convpool.nn.")
+_LONGEST = 1000  # characters; the parser's own recursion limit lies far above
+
+
+def parse_layer(text: str) -> LayerSpec:
+    """Return the layer that an expression such as "Conv2d(3, 64, 7, stride=2)" describes.
+
+    An `nn.` or `torch.nn.` in front is allowed.
+
+    Raises:
+        ArgumentError: the text isn't such an expression, or the layer's own check fails.
+        ArgumentTypeError: an argument of the layer is of the wrong kind.
+
+    Example:
+        >>> parse_layer("nn.MaxPool2d(3, ceil_mode=True)")
+        MaxPool2d(kernel_size=3, stride=3, padding=0, dilation=1, ceil_mode=True)
+    """
+    call = _parse_call(text)
+    name = ast.unparse(call.func)
+    bare = name.rpartition(".")[2]
+    prefix = name.removesuffix(bare)
+    if prefix not in _PREFIXES or bare not in LAYERS:
+        raise ArgumentError("layer", text, _known_layers(bare))
+    layer = LAYERS[bare]
+    positional = [_literal(f"argument {i}", arg) for i, arg in enumerate(call.args, start=1)]
+    named = {}
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            raise ArgumentError("layer", text, "written without ** arguments")
+        named[keyword.arg] = _literal(keyword.arg, keyword.value)
+    signature = inspect.signature(layer)
+    try:
+        signature.bind(*positional, **named)
+    except TypeError as error:
+        raise ArgumentError(
+            "layer", text, f"of the form {bare}{_arguments(signature)} ({error})"
+        ) from None
+    return layer(*positional, **named)  # type: ignore[arg-type]  # each spec checks its arguments
+
+
+def parse_net(texts: Iterable[str]) -> tuple[LayerSpec, ...]:
+    """Return the layers of a chain, in order; an error says which of them is meant.
+
+    Example:
+        >>> parse_net(["Conv2d(3, 8, 3)", "MaxPool2d(2)"])[0]
+        Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))
+    """
+    return tuple(parse_layer(text) for text in texts)
+
+
+def parse_shape(argument: str, text: str) -> tuple[int, ...]:
+    """Return the numbers of a size such as 5x5, 3x224x224 or 1x3x224x224 (HxW, CxHxW, NxCxHxW).
+
+    Raises:
+        ArgumentError: the text isn't 2 to 4 whole numbers of at least 1, with x between them.
+
+    Example:
+        >>> parse_shape("--input", "3x224x224")
+        (3, 224, 224)
+    """
+    parts = text.lower().replace("×", "x").split("x")
+    if not 2 <= len(parts) <= 4 or not all(
+        part.isascii() and part.isdigit() and len(part) <= 19 and int(part) >= 1 for part in parts
+    ):
+        raise ArgumentError(
+            argument,
+            text,
+            "HxW, CxHxW or NxCxHxW in whole numbers of at least 1, such as 3x224x224",
+        )
+    return tuple(int(part) for part in parts)
+
+
+def input_shape(argument: str, text: str, first: LayerSpec) -> tuple[int, ...]:
+    """Return (C, H, W) or (N, C, H, W) for a size; where C isn't given it is what `first` takes.
+
+    Example:
+        >>> input_shape("--input", "5x5", parse_layer("Conv2d(2, 1, 3)"))
+        (2, 5, 5)
+    """
+    shape = parse_shape(argument, text)
+    if len(shape) > 2:
+        return shape
+    channels = first.in_channels if isinstance(first, Conv2dSpec | _Transposed) else 1
+    return channels, *shape
+
+
+def _parse_call(text: str) -> ast.Call:
+    if not isinstance(text, str):
+        raise ArgumentTypeError("layer", text, "text such as 'MaxPool2d(3)'")
+    expected = "an expression such as 'Conv2d(3, 64, 7, stride=2)' or 'MaxPool2d(3)'"
+    if len(text) > _LONGEST:
+        raise ArgumentError("layer", text, f"{expected} of at most {_LONGEST} characters")
+    try:
+        expression = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ArgumentError("layer", text, expected) from None
+    if not isinstance(expression, ast.Call):
+        raise ArgumentError("layer", text, expected)
+    return expression
+
+
+def _literal(argument: str, node: ast.expr) -> object:
+    """Return the value of a literal: a constant, a signed number, a known word, a pair."""
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str() | None as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            return tuple(_literal(f"{argument}[{i}]", item) for i, item in enumerate(items))
+        case ast.Name(id=word) if word in _WORDS:
+            return word
+        case _:
+            raise ArgumentError(
+                argument, ast.unparse(node), "written out: a number, True, False, a word or a pair"
+            )
+
+
+def _known_layers(name: str) -> str:
+    lowered = {layer.lower(): layer for layer in LAYERS}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1)
+    hint = f" (did you mean {lowered[close[0]]}?)" if close else ""
+    return f"one of {', '.join(LAYERS)}{hint}"
+
+
+def _arguments(signature: inspect.Signature) -> str:
+    """Write a constructor's arguments with their defaults and without their types."""
+    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(inspect.Signature(parameters))
