@@ -92,6 +92,35 @@ class Window:
         """Return the input position under one tap of one window; negative in the near padding."""
         return window * self.stride - self.before + tap * self.dilation
 
+    def cells(self, window: int, *, with_padding: bool) -> int:
+        """Return how many cells of a window count in an average (for dilation 1).
+
+        Without padding, those on the input; with it, also those on padding, but never those that
+        ceil_mode's last window has beyond the padding.
+
+        Example:
+            >>> axis = Window(size=3, kernel=2, stride=2, before=1, after=1, ceil_mode=True)
+            >>> [axis.cells(window, with_padding=True) for window in range(axis.output)]
+            [2, 2]
+        """
+        start = self.source(window, 0)
+        end = start + self.kernel
+        if with_padding:
+            return min(end, self.size + self.after) - start
+        return min(end, self.size) - max(start, 0)
+
+    def first_cell(self, window: int) -> int:
+        """Return the first input position at or after 0 that a window's taps step on.
+
+        Where a window of widely spread taps steps over the input altogether, this lies beyond it.
+
+        Example:
+            >>> Window(size=5, kernel=3, stride=2, before=1, after=1, dilation=2).first_cell(0)
+            1
+        """
+        start = self.source(window, 0)
+        return start if start >= 0 else start % self.dilation
+
     def covering(self, tap: int) -> range:
         """Return the windows whose given tap lies on the input itself and not on padding.
 
