@@ -84,7 +84,7 @@ def plan(operation: str, spec: LayerSpec, image_shape: Shape, dtype: str) -> Pla
     gradients too. The arrays must have been checked already.
     """
     request = Request(operation, spec, image_shape, dtype)
-    refusals = []
+    refusals: list[tuple[str, str]] = []
     for engine in ENGINES:
         reason = engine.refusal(request)
         if reason is None:

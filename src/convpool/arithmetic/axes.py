@@ -121,6 +121,15 @@ class Window:
         start = self.source(window, 0)
         return start if start >= 0 else start % self.dilation
 
+    def touches(self, window: int) -> bool:
+        """Tell whether any tap of a window lies on the input; widely spread ones may step over it.
+
+        Example:
+            >>> Window(size=2, kernel=2, before=1, after=1, dilation=3).touches(0)
+            False
+        """
+        return self.first_cell(window) <= min(self.size - 1, self.source(window, self.kernel - 1))
+
     def covering(self, tap: int) -> range:
         """Return the windows whose given tap lies on the input itself and not on padding.
 

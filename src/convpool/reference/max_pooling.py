@@ -44,12 +44,12 @@ def max_pool2d_backward(
     A window that misses the input has no cell, so its gradient goes nowhere.
     """
     axes = window_axes(spec, plane)
-    alive = np.logical_and.outer(*(_touches_input(axis) for axis in axes))
+    rows, columns = ([axis.touches(window) for window in range(axis.output)] for axis in axes)
+    alive = np.logical_and.outer(rows, columns)
     batch, channels = gradient.shape[:2]
     by_plane = (batch * channels, np.count_nonzero(alive))
     result = np.zeros((batch * channels, plane[0] * plane[1]), accumulator(gradient.dtype))
-    rows = np.arange(batch * channels)[:, None]
-    cells = (rows, indices[:, :, alive].reshape(by_plane))
+    cells = (np.arange(batch * channels)[:, None], indices[:, :, alive].reshape(by_plane))
     np.add.at(result, cells, gradient[:, :, alive].reshape(by_plane))
     return rounded(result.reshape(batch, channels, *plane), gradient.dtype)
 
@@ -68,12 +68,3 @@ def _first_cells(axes: tuple[Window, Window]) -> Array:
         for axis in axes
     )
     return vertical[:, None] * axes[1].size + horizontal
-
-
-def _touches_input(axis: Window) -> Array:
-    """Tell for each window whether any of its taps lies on the input."""
-    touches = np.zeros(axis.output, bool)
-    for tap in range(axis.kernel):
-        covering = axis.covering(tap)
-        touches[covering.start : covering.stop] = True
-    return touches

@@ -1,0 +1,32 @@
+"""The operators on arrays, under PyTorch's names, with its arguments, defaults and results.
+
+Every call checks its arguments and arrays first, builds the layer's spec, asks the dispatch for a
+plan (kept from the last time) and runs it. So far arrays are NumPy's.
+"""
+
+from convpool.functional.convolution import conv2d, conv_transpose2d
+from convpool.functional.gradients import (
+    avg_pool2d_backward,
+    conv2d_input,
+    conv2d_weight,
+    conv_transpose2d_input,
+    conv_transpose2d_weight,
+    max_pool2d_backward,
+    max_unpool2d_backward,
+)
+from convpool.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
+
+__all__ = [
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "conv2d",
+    "conv2d_input",
+    "conv2d_weight",
+    "conv_transpose2d",
+    "conv_transpose2d_input",
+    "conv_transpose2d_weight",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "max_unpool2d",
+    "max_unpool2d_backward",
+]

@@ -1,0 +1,77 @@
+"""Checks the arrays that come in, and turns one image into a batch of one and back."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.arithmetic import Shape
+from convpool.errors import ArgumentError, ArgumentTypeError, DtypeError
+
+Array = NDArray[Any]
+
+SUMMED = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8")
+"""Element types of the operators that add up: PyTorch's (it takes the small integers in some
+settings only)."""
+COMPARED = (*SUMMED, "uint16", "uint32", "uint64", "bool")
+"""Element types of the operators that compare and copy: PyTorch's and beyond them the rest."""
+
+
+def check_array(argument: str, value: object, dtypes: tuple[str, ...]) -> Array:
+    """Return the value if it is a NumPy array of one of the element types.
+
+    Raises:
+        ArgumentTypeError: it isn't a NumPy array.
+        DtypeError: its elements are of another type.
+    """
+    if not isinstance(value, np.ndarray):
+        raise ArgumentTypeError(argument, value, "a NumPy array")
+    if value.dtype.name not in dtypes:
+        raise DtypeError(argument, value.dtype, f"one of {', '.join(dtypes)}")
+    return value
+
+
+def check_like(argument: str, value: object, like: Array, shape: Shape | None = None) -> Array:
+    """Return the value if it is an array of the input's element type, and of the shape if given."""
+    if not isinstance(value, np.ndarray):
+        raise ArgumentTypeError(argument, value, "a NumPy array")
+    if value.dtype != like.dtype:
+        raise DtypeError(argument, value.dtype, f"the input's, {like.dtype}")
+    return value if shape is None else check_shape(argument, value, shape)
+
+
+def check_shape(argument: str, array: Array, shape: Shape) -> Array:
+    """Return the array if it has the shape."""
+    if array.shape != shape:
+        raise ArgumentError(f"shape of {argument}", array.shape, str(shape))
+    return array
+
+
+def as_batch(argument: str, image: Array) -> Array:
+    """Return images (N, C, H, W) for (N, C, H, W) or for one image (C, H, W)."""
+    if image.ndim not in (3, 4):
+        raise ArgumentError(
+            f"shape of {argument}", image.shape, "(N, C, H, W), or (C, H, W) for one image"
+        )
+    return image[None] if image.ndim == 3 else image
+
+
+def check_indices(indices: object, shape: Shape) -> Array:
+    """Return the indices if they are int64 and of the shape of what they belong to."""
+    if not isinstance(indices, np.ndarray):
+        raise ArgumentTypeError("indices", indices, "a NumPy array")
+    if indices.dtype != np.int64:
+        raise DtypeError("indices", indices.dtype, "int64")
+    return check_shape("indices", indices, shape)
+
+
+def check_cells(indices: Array, plane: tuple[int, int]) -> None:
+    """Refuse indices that name no cell of a plane (H, W)."""
+    cells = plane[0] * plane[1]
+    outside = indices[(indices < 0) | (indices >= cells)]
+    if outside.size:
+        raise ArgumentError(
+            "indices",
+            int(outside[0]),
+            f"from 0 to {cells - 1} everywhere, the cells of a plane of {plane[0]}x{plane[1]}",
+        )

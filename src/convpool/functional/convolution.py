@@ -1,0 +1,112 @@
+"""conv2d and conv_transpose2d on arrays."""
+
+from convpool.arithmetic import output_shape
+from convpool.dispatch import plan
+from convpool.functional.arrays import SUMMED, Array, as_batch, check_array, check_like
+from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.spec.arguments import IntOrPair, PaddingLike
+
+
+def conv2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: IntOrPair = 1,
+    padding: PaddingLike | str = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str = "zeros",
+) -> Array:
+    """Apply a 2-D convolution (cross-correlation, as in `torch.nn.functional.conv2d`).
+
+    Beyond PyTorch's function, `padding` takes the four sides ((top, bottom), (left, right)) and
+    `padding_mode` the modes of its module: zeros, reflect, replicate, circular.
+
+    Args:
+        input: images (N, C_in, H, W), or one image (C_in, H, W); float16, float32, float64, int8,
+            int16, int32, int64 or uint8. Integers wrap around as in PyTorch.
+        weight: filters (C_out, C_in / groups, k_h, k_w) of the input's dtype.
+        bias: (C_out,) of the input's dtype, or None.
+        stride: pixels between windows, a number or (vertical, horizontal).
+        padding: pixels around the input, or "valid", or (for stride 1) "same".
+        dilation: pixels between the taps of a window.
+        groups: blocks of channels that don't see each other.
+        padding_mode: what padding pixels hold.
+
+    Returns:
+        (N, C_out, OH, OW), or (C_out, OH, OW) for one image, of the input's dtype, with
+        OH = floor((H + p_top + p_bottom - d(k_h - 1) - 1) / s) + 1 and OW alike.
+
+    Raises:
+        ArgumentError: a value, shape or combination cannot work (ValueError and RuntimeError).
+        ArgumentTypeError: an argument is of the wrong kind (TypeError).
+        DtypeError: an array's dtype doesn't fit (TypeError and NotImplementedError).
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.arange(9.0).reshape(1, 3, 3)
+        >>> conv2d(image, np.ones((1, 1, 2, 2)))
+        array([[[ 8., 12.],
+                [20., 24.]]])
+    """
+    check_array("input", input, SUMMED)
+    check_like("weight", weight, input)
+    spec = conv2d_spec(
+        weight.shape, stride, padding, dilation, groups, padding_mode, bias=bias is not None
+    )
+    output_shape(spec, input.shape)
+    if bias is not None:
+        check_like("bias", bias, input, (spec.out_channels,))
+    images = as_batch("input", input)
+    run = plan("conv2d", spec, images.shape[1:], input.dtype.name).run
+    output: Array = run(spec, images, weight, bias)
+    return output if input.ndim == 4 else output[0]
+
+
+def conv_transpose2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: IntOrPair = 1,
+    padding: PaddingLike = 0,
+    output_padding: IntOrPair = 0,
+    groups: int = 1,
+    dilation: IntOrPair = 1,
+) -> Array:
+    """Apply a 2-D transposed convolution, as `torch.nn.functional.conv_transpose2d` does.
+
+    Args:
+        input: images (N, C_in, H, W), or one image (C_in, H, W); dtypes as for `conv2d`.
+        weight: kernels (C_in, C_out / groups, k_h, k_w) of the input's dtype.
+        bias: (C_out,) of the input's dtype, or None.
+        stride: output pixels between the stamps of neighbouring input pixels.
+        padding: pixels cropped from the output; a number, a pair or the four sides.
+        output_padding: pixels added at the bottom and the right, fewer than stride or dilation.
+        groups: blocks of channels that don't see each other.
+        dilation: pixels between the taps of a stamp.
+
+    Returns:
+        (N, C_out, OH, OW), or (C_out, OH, OW) for one image, of the input's dtype, with
+        OH = (H - 1)s - p_top - p_bottom + d(k_h - 1) + output_padding + 1 and OW alike.
+
+    Raises:
+        ArgumentError, ArgumentTypeError, DtypeError: as for `conv2d`.
+
+    Example:
+        >>> import numpy as np
+        >>> conv_transpose2d(np.ones((1, 1, 2)), np.array([[[[1.0, 2.0, 3.0]]]]), stride=(1, 2))
+        array([[[1., 2., 4., 2., 3.]]])
+    """
+    check_array("input", input, SUMMED)
+    check_like("weight", weight, input)
+    spec = conv_transpose2d_spec(
+        weight.shape, stride, padding, output_padding, groups, dilation, bias=bias is not None
+    )
+    output_shape(spec, input.shape)
+    if bias is not None:
+        check_like("bias", bias, input, (spec.out_channels,))
+    images = as_batch("input", input)
+    run = plan("conv_transpose2d", spec, images.shape[1:], input.dtype.name).run
+    output: Array = run(spec, images, weight, bias)
+    return output if input.ndim == 4 else output[0]

@@ -1,0 +1,184 @@
+"""max_pool2d, avg_pool2d and max_unpool2d on arrays."""
+
+from collections.abc import Sequence
+from typing import Literal, overload
+
+from convpool.arithmetic import check_capacity, output_shape, unpooled_plane
+from convpool.dispatch import plan
+from convpool.functional.arrays import (
+    COMPARED,
+    SUMMED,
+    Array,
+    as_batch,
+    check_array,
+    check_cells,
+    check_indices,
+)
+from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
+from convpool.spec.arguments import IntOrPair, PaddingLike
+
+
+@overload
+def max_pool2d(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: PaddingLike = 0,
+    dilation: IntOrPair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Array: ...
+@overload
+def max_pool2d(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: PaddingLike = 0,
+    dilation: IntOrPair = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Array, Array]: ...
+def max_pool2d(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: PaddingLike = 0,
+    dilation: IntOrPair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Array | tuple[Array, Array]:
+    """Take the largest value under each window, as `torch.nn.functional.max_pool2d` does.
+
+    Padding counts as minus infinity. The first of equal values wins; NaN wins over everything, and
+    of several NaN the last one's index is kept.
+
+    Args:
+        input: images (N, C, H, W), or one image (C, H, W); any float, integer or bool dtype.
+        kernel_size: rows and columns of a window, a number or (height, width).
+        stride: pixels between windows; the kernel size if None.
+        padding: pixels around the input, at most half the window's reach; a number, a pair or the
+            four sides ((top, bottom), (left, right)).
+        dilation: pixels between the taps of a window.
+        ceil_mode: round the output size up, so that a last, incomplete window counts.
+        return_indices: also return each maximum's flat index in its H x W plane.
+
+    Returns:
+        The maxima (N, C, OH, OW), or (C, OH, OW) for one image, of the input's dtype; with
+        `return_indices` the pair of them and of the indices, int64, of the same shape.
+
+    Raises:
+        ArgumentError: a value, shape or combination cannot work (ValueError and RuntimeError).
+        ArgumentTypeError: an argument is of the wrong kind (TypeError).
+        DtypeError: the array's dtype doesn't fit (TypeError and NotImplementedError).
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.array([[[1, 5, 2], [4, 3, 0], [7, 8, 6]]])
+        >>> max_pool2d(image, 2, ceil_mode=True, return_indices=True)
+        (array([[[5, 2],
+                [8, 6]]]), array([[[1, 2],
+                [7, 8]]]))
+    """
+    spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+    check_array("input", input, COMPARED)
+    output_shape(spec, input.shape)
+    images = as_batch("input", input)
+    operation = "max_pool2d_with_indices" if return_indices else "max_pool2d"
+    run = plan(operation, spec, images.shape[1:], input.dtype.name).run
+    if not return_indices:
+        output: Array = run(spec, images)
+        return output if input.ndim == 4 else output[0]
+    values, indices = run(spec, images)
+    return (values, indices) if input.ndim == 4 else (values[0], indices[0])
+
+
+def avg_pool2d(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: PaddingLike = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:
+    """Take the mean under each window, as `torch.nn.functional.avg_pool2d` does.
+
+    Args:
+        input: images (N, C, H, W), or one image (C, H, W); dtypes as for `conv2d`; integers round
+            towards zero.
+        kernel_size: rows and columns of a window, a number or (height, width).
+        stride: pixels between windows; the kernel size if None.
+        padding: zeros around the input, at most half the kernel; a number, a pair or the four
+            sides.
+        ceil_mode: round the output size up, so that a last, incomplete window counts.
+        count_include_pad: count padding pixels in the mean.
+        divisor_override: divide the sums by this number instead, any but 0.
+
+    Returns:
+        The means (N, C, OH, OW), or (C, OH, OW) for one image, of the input's dtype.
+
+    Raises:
+        ArgumentError, ArgumentTypeError, DtypeError: as for `max_pool2d`.
+
+    Example:
+        >>> import numpy as np
+        >>> avg_pool2d(np.array([[[1.0, 2.0], [3.0, 6.0]]]), 2)
+        array([[[3.]]])
+    """
+    spec = AvgPool2dSpec(
+        kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+    check_array("input", input, SUMMED)
+    output_shape(spec, input.shape)
+    images = as_batch("input", input)
+    run = plan("avg_pool2d", spec, images.shape[1:], input.dtype.name).run
+    output: Array = run(spec, images)
+    return output if input.ndim == 4 else output[0]
+
+
+def max_unpool2d(
+    input: Array,
+    indices: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: PaddingLike = 0,
+    output_size: Sequence[int] | None = None,
+) -> Array:
+    """Put each value where `max_pool2d` found it, as `torch.nn.functional.max_unpool2d` does.
+
+    Args:
+        input: maxima (N, C, H, W), or (C, H, W) for one image; any float, integer or bool dtype.
+        indices: int64 of the same shape, from `max_pool2d(…, return_indices=True)`.
+        kernel_size: the pooling's.
+        stride: the pooling's; the kernel size if None.
+        padding: the pooling's.
+        output_size: (OH, OW), with or without N and C before it, where the default
+            (H - 1)s - p_lo - p_hi + k isn't the size that was pooled; less than a stride from it.
+
+    Returns:
+        (N, C, OH, OW), or (C, OH, OW) for one image: the values at their indices, zeros elsewhere.
+        Where several values name one cell, the last one stays.
+
+    Raises:
+        ArgumentError, ArgumentTypeError, DtypeError: as for `max_pool2d`; an index that lies
+            outside the output plane is an ArgumentError.
+
+    Example:
+        >>> import numpy as np
+        >>> values, indices = max_pool2d(np.array([[[1, 5], [4, 3]]]), 2, return_indices=True)
+        >>> max_unpool2d(values, indices, 2)
+        array([[[0, 5],
+                [0, 0]]])
+    """
+    spec = MaxUnpool2dSpec(kernel_size, stride, padding)
+    check_array("input", input, COMPARED)
+    images = as_batch("input", input)
+    if output_size is None:
+        output_shape(spec, input.shape)
+    plane = unpooled_plane(spec, (images.shape[2], images.shape[3]), output_size)
+    check_capacity("output_size", (*images.shape[:2], *plane))
+    check_cells(check_indices(indices, input.shape), plane)
+    run = plan("max_unpool2d", spec, images.shape[1:], input.dtype.name).run
+    output: Array = run(spec, plane, images, as_batch("indices", indices))
+    return output if input.ndim == 4 else output[0]
