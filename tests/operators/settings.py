@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convpool.functional import max_pool2d
+
 Array = NDArray[Any]
 
 
@@ -44,7 +46,7 @@ class Draw:
 
     def array(self, shape: tuple[int, ...], dtype: str) -> Array:
         """Normal numbers; in a fifth of the cases a view that isn't contiguous."""
-        wide = self.random.standard_normal(shape[:-1] + (2 * shape[-1],)).astype(dtype)
+        wide = self.random.standard_normal((*shape[:-1], 2 * shape[-1])).astype(dtype)
         return wide[..., ::2] if self.chance(0.2) else wide[..., : shape[-1]].copy()
 
     def image(self, channels: int, plane: tuple[int, int], dtype: str) -> Array:
@@ -178,3 +180,19 @@ def avg_pool2d_setting(seed: int) -> Setting:
     if dtype == "int64":
         image = np.round(image * 10)
     return Setting({"input": image.astype(dtype)}, arguments)
+
+
+def max_unpool2d_setting(seed: int) -> Setting:
+    """What max pooling found in a random image, and the size to restore (sometimes the default).
+
+    Where windows overlapped, one cell is named twice, with the same value.
+    """
+    draw = Draw(seed)
+    arguments, plane = _pool(draw, dilated=False)
+    image = draw.image(draw.number(1, 3), plane, draw.dtype())
+    values, indices = max_pool2d(image, **arguments, return_indices=True)
+    del arguments["ceil_mode"]
+    arguments["output_size"] = image.shape[-2:] if draw.chance(0.5) else (1, 1, *image.shape[-2:])
+    if draw.chance(0.1):
+        arguments["output_size"] = None
+    return Setting({"input": values, "indices": indices}, arguments)
