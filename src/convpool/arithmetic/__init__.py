@@ -6,8 +6,10 @@ Each rule stands here once; kernels, pictures, tables and commands ask for it an
 from convpool.arithmetic.axes import Stamp, Window, stamp_axes, window_axes
 from convpool.arithmetic.cost import Memory, effective_macs, macs, memory, parameters
 from convpool.arithmetic.field import AxisField, ReceptiveField, receptive_field
+from convpool.arithmetic.formulas import field_formulas, macs_formula, parameters_formula
 from convpool.arithmetic.network import ChainReport, LayerReport, chain_report
 from convpool.arithmetic.padding import source_index, strided_same
+from convpool.arithmetic.record import chain_record
 from convpool.arithmetic.sizes import (
     Shape,
     axes_of,
@@ -27,13 +29,17 @@ __all__ = [
     "Stamp",
     "Window",
     "axes_of",
+    "chain_record",
     "chain_report",
     "check_capacity",
     "effective_macs",
+    "field_formulas",
     "macs",
+    "macs_formula",
     "memory",
     "output_shape",
     "parameters",
+    "parameters_formula",
     "receptive_field",
     "source_index",
     "stamp_axes",
