@@ -4,6 +4,7 @@ Every call checks its arguments and arrays first, builds the layer's spec, asks 
 plan (kept from the last time) and runs it. So far arrays are NumPy's.
 """
 
+from convpool.functional.apply import apply
 from convpool.functional.convolution import conv2d, conv_transpose2d
 from convpool.functional.gradients import (
     avg_pool2d_backward,
@@ -17,6 +18,7 @@ from convpool.functional.gradients import (
 from convpool.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
 
 __all__ = [
+    "apply",
     "avg_pool2d",
     "avg_pool2d_backward",
     "conv2d",

@@ -31,6 +31,13 @@ def check_array(argument: str, value: object, dtypes: tuple[str, ...]) -> Array:
     return value
 
 
+def shape_of(argument: str, value: object) -> Shape:
+    """Return the shape of a NumPy array."""
+    if not isinstance(value, np.ndarray):
+        raise ArgumentTypeError(argument, value, "a NumPy array")
+    return tuple(value.shape)
+
+
 def check_like(argument: str, value: object, like: Array, shape: Shape | None = None) -> Array:
     """Return the value if it is an array of the input's element type, and of the shape if given."""
     if not isinstance(value, np.ndarray):

@@ -1,8 +1,7 @@
 """conv2d and conv_transpose2d on arrays."""
 
-from convpool.arithmetic import output_shape
-from convpool.dispatch import plan
-from convpool.functional.arrays import SUMMED, Array, as_batch, check_array, check_like
+from convpool.functional.apply import convolve
+from convpool.functional.arrays import Array, shape_of
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.spec.arguments import IntOrPair, PaddingLike
 
@@ -50,18 +49,16 @@ def conv2d(
         array([[[ 8., 12.],
                 [20., 24.]]])
     """
-    check_array("input", input, SUMMED)
-    check_like("weight", weight, input)
     spec = conv2d_spec(
-        weight.shape, stride, padding, dilation, groups, padding_mode, bias=bias is not None
+        shape_of("weight", weight),
+        stride,
+        padding,
+        dilation,
+        groups,
+        padding_mode,
+        bias=bias is not None,
     )
-    output_shape(spec, input.shape)
-    if bias is not None:
-        check_like("bias", bias, input, (spec.out_channels,))
-    images = as_batch("input", input)
-    run = plan("conv2d", spec, images.shape[1:], input.dtype.name).run
-    output: Array = run(spec, images, weight, bias)
-    return output if input.ndim == 4 else output[0]
+    return convolve(spec, input, weight, bias)
 
 
 def conv_transpose2d(
@@ -98,15 +95,13 @@ def conv_transpose2d(
         >>> conv_transpose2d(np.ones((1, 1, 2)), np.array([[[[1.0, 2.0, 3.0]]]]), stride=(1, 2))
         array([[[1., 2., 4., 2., 3.]]])
     """
-    check_array("input", input, SUMMED)
-    check_like("weight", weight, input)
     spec = conv_transpose2d_spec(
-        weight.shape, stride, padding, output_padding, groups, dilation, bias=bias is not None
+        shape_of("weight", weight),
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+        bias=bias is not None,
     )
-    output_shape(spec, input.shape)
-    if bias is not None:
-        check_like("bias", bias, input, (spec.out_channels,))
-    images = as_batch("input", input)
-    run = plan("conv_transpose2d", spec, images.shape[1:], input.dtype.name).run
-    output: Array = run(spec, images, weight, bias)
-    return output if input.ndim == 4 else output[0]
+    return convolve(spec, input, weight, bias)

@@ -3,17 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, overload
 
-from convpool.arithmetic import check_capacity, output_shape, unpooled_plane
-from convpool.dispatch import plan
-from convpool.functional.arrays import (
-    COMPARED,
-    SUMMED,
-    Array,
-    as_batch,
-    check_array,
-    check_cells,
-    check_indices,
-)
+from convpool.functional.apply import avg_pool, max_pool, unpool
+from convpool.functional.arrays import Array
 from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import IntOrPair, PaddingLike
 
@@ -81,16 +72,8 @@ def max_pool2d(
                 [7, 8]]]))
     """
     spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
-    check_array("input", input, COMPARED)
-    output_shape(spec, input.shape)
-    images = as_batch("input", input)
-    operation = "max_pool2d_with_indices" if return_indices else "max_pool2d"
-    run = plan(operation, spec, images.shape[1:], input.dtype.name).run
-    if not return_indices:
-        output: Array = run(spec, images)
-        return output if input.ndim == 4 else output[0]
-    values, indices = run(spec, images)
-    return (values, indices) if input.ndim == 4 else (values[0], indices[0])
+    result: Array | tuple[Array, Array] = max_pool(spec, input)
+    return result
 
 
 def avg_pool2d(
@@ -129,12 +112,7 @@ def avg_pool2d(
     spec = AvgPool2dSpec(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    check_array("input", input, SUMMED)
-    output_shape(spec, input.shape)
-    images = as_batch("input", input)
-    run = plan("avg_pool2d", spec, images.shape[1:], input.dtype.name).run
-    output: Array = run(spec, images)
-    return output if input.ndim == 4 else output[0]
+    return avg_pool(spec, input)
 
 
 def max_unpool2d(
@@ -171,14 +149,4 @@ def max_unpool2d(
         array([[[0, 5],
                 [0, 0]]])
     """
-    spec = MaxUnpool2dSpec(kernel_size, stride, padding)
-    check_array("input", input, COMPARED)
-    images = as_batch("input", input)
-    if output_size is None:
-        output_shape(spec, input.shape)
-    plane = unpooled_plane(spec, (images.shape[2], images.shape[3]), output_size)
-    check_capacity("output_size", (*images.shape[:2], *plane))
-    check_cells(check_indices(indices, input.shape), plane)
-    run = plan("max_unpool2d", spec, images.shape[1:], input.dtype.name).run
-    output: Array = run(spec, plane, images, as_batch("indices", indices))
-    return output if input.ndim == 4 else output[0]
+    return unpool(MaxUnpool2dSpec(kernel_size, stride, padding), input, indices, output_size)

@@ -1,16 +1,15 @@
 """PNG bytes and PNG files: the one place that encodes pixels."""
 
-import contextlib
 import io
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from convpool.errors import ArgumentError, ArgumentTypeError, DataError
+from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.files import write_whole
 
 # Level 6, zlib's own default, takes 3 times as long on a tiling for a few percent less.
 _COMPRESSION = 4
@@ -30,16 +29,11 @@ def png_bytes(pixels: npt.NDArray[np.uint8]) -> bytes:
         >>> png_bytes(np.zeros((2, 3, 3), np.uint8))[1:4]
         b'PNG'
     """
-    file = io.BytesIO()
-    Image.fromarray(checked_pixels(pixels)).save(file, "PNG", compress_level=_COMPRESSION)
-    return file.getvalue()
+    return _encoded(Image.fromarray(checked_pixels(pixels)))
 
 
 def save_png(image: Image.Image | npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
     """Write a picture to a PNG file, whole or not at all.
-
-    The bytes go to a file beside it, which then takes the name: somebody who reads the path sees
-    the old picture or the new one, never half of one.
 
     Args:
         image: a Pillow image, or pixels as in `png_bytes`.
@@ -51,6 +45,7 @@ def save_png(image: Image.Image | npt.NDArray[np.uint8], path: str | os.PathLike
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save_png(np.zeros((2, 3, 3), np.uint8), Path(folder) / "black.png")
         ...     sorted(path.name for path in Path(folder).iterdir())
@@ -58,18 +53,7 @@ def save_png(image: Image.Image | npt.NDArray[np.uint8], path: str | os.PathLike
     """
     if not isinstance(image, Image.Image):
         image = Image.fromarray(checked_pixels(image))
-    target = Path(path)
-    if not target.name:
-        raise ArgumentError("path", path, "the path of a file")
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        image.save(beside, "PNG", compress_level=_COMPRESSION)
-        beside.replace(target)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"cannot write the picture {target}: {reason}") from error
-    finally:
-        _remove(beside)
+    write_whole(path, _encoded(image))
 
 
 def checked_pixels(pixels: Any) -> npt.NDArray[np.uint8]:
@@ -90,7 +74,7 @@ def checked_pixels(pixels: Any) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def _remove(leftover: Path) -> None:
-    """Remove the file if it is still there; the write's own error says more than this one could."""
-    with contextlib.suppress(OSError):
-        leftover.unlink(missing_ok=True)
+def _encoded(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=_COMPRESSION)
+    return file.getvalue()

@@ -7,7 +7,7 @@ from convpool.spec import MaxUnpool2dSpec
 
 
 def max_unpool2d(
-    _spec: MaxUnpool2dSpec, plane: tuple[int, int], input: Array, indices: Array
+    _spec: MaxUnpool2dSpec, input: Array, indices: Array, plane: tuple[int, int]
 ) -> Array:
     """Return zeros of the given plane (H, W) with each value at the cell that its index names.
 
