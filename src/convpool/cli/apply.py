@@ -1,4 +1,138 @@
-"""stub"""
+"""`convpool apply`: one layer on numbers given on the command line or in a file, numbers out."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convpool.errors import ArgumentError, DataError
+from convpool.notation import parse_layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convpool.arithmetic import Shape
+
+_NUMBERS = "a list of rows such as [[1,2],[3,4]], or a .json or .npy file of one"
 
 
-def apply() -> None: ...
+def apply(
+    layer: Annotated[str, typer.Argument(metavar="LAYER", help="A layer, as in PyTorch.")],
+    values: Annotated[
+        str, typer.Option(metavar="NUMBERS", help=f"The input: {_NUMBERS}; HxW, CxHxW or NxCxHxW.")
+    ],
+    weight: Annotated[
+        str | None, typer.Option(metavar="NUMBERS", help="The weights, for the convolutions.")
+    ] = None,
+    bias: Annotated[
+        str | None, typer.Option(metavar="NUMBERS", help="The bias. [default: zeros]")
+    ] = None,
+    indices: Annotated[
+        str | None, typer.Option(metavar="NUMBERS", help="The indices, for MaxUnpool2d.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result to this .npy file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+) -> None:
+    """Apply a layer to numbers and print the result."""
+    import numpy as np
+
+    from convpool import functional
+    from convpool.arithmetic import output_shape
+    from convpool.spec import ConvolutionSpec, MaxUnpool2dSpec
+
+    spec = parse_layer(layer)
+    image = _image("--values", _read("--values", values))
+    output_shape(spec, image.shape, "--values")
+    arrays: dict[str, Any] = {}
+    if isinstance(spec, ConvolutionSpec):
+        arrays["weight"] = _shaped("--weight", weight, spec.weight_shape)
+        if bias is not None:
+            arrays["bias"] = _shaped("--bias", bias, (spec.out_channels,))
+    elif weight is not None or bias is not None:
+        raise ArgumentError("--weight or --bias", spec, "left out for a layer without weights")
+    if isinstance(spec, MaxUnpool2dSpec):
+        arrays["indices"] = _shaped("--indices", indices, image.shape).astype("int64")
+    elif indices is not None:
+        raise ArgumentError("--indices", spec, "left out for layers other than MaxUnpool2d")
+    if isinstance(spec, ConvolutionSpec):
+        common = np.result_type(image, *arrays.values())
+        image, arrays = image.astype(common), {k: a.astype(common) for k, a in arrays.items()}
+    result = functional.apply(spec, image, **arrays)
+    found = result if isinstance(result, tuple) else (result,)
+    if output is not None:
+        _save(output, found[0])
+    _print(found, as_json=as_json)
+
+
+def _read(argument: str, text: str) -> "NDArray[Any]":
+    """Return the numbers in a JSON text or in a file: int64 where all are whole, else float64."""
+    import numpy as np
+
+    path = Path(text)
+    if path.suffix in (".npy", ".json") and not path.is_file():
+        raise ArgumentError(argument, text, _NUMBERS)
+    try:
+        if path.suffix == ".npy":
+            array: NDArray[Any] = np.load(path, allow_pickle=False)
+        else:
+            content = path.read_text() if path.suffix == ".json" else text
+            array = np.array(json.loads(content))
+    except (ValueError, EOFError, OSError) as error:
+        if path.suffix in (".npy", ".json"):
+            raise DataError(f"cannot read numbers from {path}: {error}") from error
+        raise ArgumentError(argument, text, _NUMBERS) from None
+    if array.dtype.kind not in "iuf" or array.size == 0:
+        raise ArgumentError(argument, text, _NUMBERS)
+    return array
+
+
+def _image(argument: str, array: "NDArray[Any]") -> "NDArray[Any]":
+    """Return (C, H, W) or (N, C, H, W); a plane of numbers is one channel."""
+    if array.ndim not in (2, 3, 4):
+        raise ArgumentError(f"shape of {argument}", array.shape, "HxW, CxHxW or NxCxHxW")
+    return array[None] if array.ndim == 2 else array
+
+
+def _shaped(argument: str, text: str | None, shape: "Shape") -> "NDArray[Any]":
+    """Return numbers in the given shape.
+
+    The axes of length 1 may be left out, so that a single kernel is a plain list of rows.
+    """
+    if text is None:
+        raise ArgumentError(argument, None, f"given: numbers of shape {shape}")
+    array = _read(argument, text)
+    if [size for size in array.shape if size != 1] != [size for size in shape if size != 1]:
+        raise ArgumentError(f"shape of {argument}", array.shape, str(shape))
+    return array.reshape(shape)
+
+
+def _save(path: Path, array: "NDArray[Any]") -> None:
+    import io
+
+    import numpy as np
+
+    from convpool.files import write_whole
+
+    if path.suffix != ".npy":
+        raise ArgumentError("--output", str(path), "the path of a .npy file")
+    file = io.BytesIO()
+    np.save(file, array)
+    write_whole(path, file.getvalue())
+
+
+def _print(arrays: "tuple[NDArray[Any], ...]", *, as_json: bool) -> None:
+    import numpy as np
+
+    names = ("output", "indices")[: len(arrays)]
+    if as_json:
+        result = {name: array.tolist() for name, array in zip(names, arrays, strict=True)}
+        typer.echo(json.dumps(result))
+        return
+    for name, array in zip(names, arrays, strict=True):
+        typer.echo(f"{name} {'×'.join(map(str, array.shape))}")
+        plain = array[0] if array.ndim == 3 and len(array) == 1 else array
+        with np.printoptions(threshold=10_000, linewidth=120, suppress=True):
+            typer.echo(str(plain))

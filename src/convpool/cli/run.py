@@ -1,4 +1,185 @@
-"""stub"""
+"""`convpool run`: images through layers, to be looked at in TensorBoard and as contact sheets."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from convpool.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from rich.console import Console
+
+    from convpool.images import ImageSource
+    from convpool.runs import RunSummary
 
 
-def run() -> None: ...
+def run(
+    net: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LAYER...]",
+            help="Layers in order; edge filters and max pooling if none.",
+        ),
+    ] = None,
+    data: Annotated[
+        str, typer.Option(help="sample, cifar10, or a folder of images, an image, .npy or .npz.")
+    ] = "sample",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where CIFAR-10 lies. [default: data]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="CIFAR-10's part: test or train.")] = "test",
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch CIFAR-10 into the data folder if missing.")
+    ] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Resize and crop image files to this size."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 64,
+    limit: Annotated[int | None, typer.Option(help="Images at most. [default: all]")] = None,
+    logdir: Annotated[
+        Path | None,
+        typer.Option(help="New or empty folder for the results. [default: next free runs/NNN]"),
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="edges, random, or a .npz file with 0.weight, 0.bias, ...")
+    ] = "edges",
+    seed: Annotated[int, typer.Option(help="For random weights.")] = 0,
+    every_layer: Annotated[
+        bool, typer.Option("--every-layer", help="Show the layers in between as well.")
+    ] = False,
+) -> None:
+    """Run images through layers; write TensorBoard events, contact sheets and a summary."""
+    from rich.console import Console
+
+    from convpool import runs
+    from convpool.cli.tables import chain_table
+    from convpool.images import open_source
+
+    console = Console(highlight=False)
+    pixels = None if size is None else _size(size)
+    if download:
+        _download(data, data_dir, console)
+    source = open_source(data, data_dir=data_dir, split=_split(split), size=pixels)
+    report = runs.plan_run(net or [], source)
+    console.print(chain_table(report))
+    with _progress(console, source, limit) as step:
+        summary = runs.run(
+            [layer.layer for layer in report.layers],
+            source,
+            logdir=logdir,
+            batch_size=batch_size,
+            limit=limit,
+            weights=weights,
+            seed=seed,
+            every_layer=every_layer,
+            progress=step,
+        )
+    _print_summary(console, summary)
+    if not summary.complete:
+        raise KeyboardInterrupt
+
+
+def _size(text: str) -> tuple[int, int]:
+    from convpool.notation import parse_shape
+
+    shape = parse_shape("--size", text)
+    if len(shape) != 2:
+        raise ArgumentError("--size", text, "HxW, such as 224x224")
+    return shape[0], shape[1]
+
+
+def _split(text: str) -> Literal["test", "train"]:
+    if text not in ("test", "train"):
+        raise ArgumentError("--split", text, "test or train")
+    return "test" if text == "test" else "train"
+
+
+def _download(data: str, data_dir: Path | None, console: "Console") -> None:
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from convpool.images import DEFAULT_DATA_DIR, fetch_archive
+
+    if data != "cifar10":
+        raise ArgumentError("--download", data, "used with --data cifar10, all that it can fetch")
+    bar = Progress(
+        TextColumn("downloading CIFAR-10"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    with bar:
+        task = bar.add_task("download", total=None)
+        fetch_archive(
+            data_dir or DEFAULT_DATA_DIR,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+def _progress(
+    console: "Console", source: "ImageSource", limit: int | None
+) -> "AbstractContextManager[Callable[[int, int], None]]":
+    """Show a bar with images/s and the time left; the value is the function that moves it on."""
+    from contextlib import contextmanager
+
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    @contextmanager
+    def shown() -> "Iterator[Callable[[int, int], None]]":
+        bar = Progress(
+            TextColumn(source.name),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]} images/s"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        with bar:
+            task = bar.add_task("run", total=limit or len(source), rate="…")
+
+            def step(done: int, total: int) -> None:
+                elapsed = bar.tasks[0].elapsed or 1e-9
+                bar.update(task, completed=done, total=total, rate=f"{done / elapsed:,.0f}")
+
+            yield step
+
+    return shown()
+
+
+def _print_summary(console: "Console", summary: "RunSummary") -> None:
+    from convpool.cli.tables import shape_text
+
+    report = summary.report
+    console.print(
+        f"{summary.images:,} images in {summary.batches} "
+        f"{'step' if summary.batches == 1 else 'steps'}, {summary.seconds:.1f} s "
+        f"({summary.images / summary.seconds:,.0f} images/s): "
+        f"{shape_text(report.input_shape)} -> {shape_text(report.output_shape)}"
+    )
+    files = ", ".join(summary.files)
+    console.print(f"[bold]{summary.logdir}[/] holds the events, {files}", soft_wrap=True)
+    # TensorBoard shows a sample of a tag's pictures unless it is told to keep all of them.
+    everything = " --samples_per_plugin images=0" if summary.batches > 10 else ""
+    console.print(
+        f"Look at them with: [bold]tensorboard --logdir {summary.logdir}{everything}[/]",
+        soft_wrap=True,
+    )

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from convpool.errors import ArgumentError, ArgumentTypeError, DataError
-from convpool.images.source import Batch, counted, in_batches, unit_floats
+from convpool.images.source import Batch, in_batches, unit_floats
+from convpool.spec.arguments import whole
 
 SUFFIXES = frozenset(
     ".png .jpg .jpeg .gif .webp .bmp .ppm .pgm .pnm .tif .tiff".split()  # noqa: SIM905
@@ -110,7 +111,7 @@ def _checked_size(size: object) -> tuple[int, int]:
         raise ArgumentTypeError("size", size, "a pair (height, width)")
     if len(size) != 2:
         raise ArgumentError("size", size, "a pair (height, width)")
-    return counted("size[0]", size[0]), counted("size[1]", size[1])
+    return whole("size[0]", size[0], minimum=1), whole("size[1]", size[1], minimum=1)
 
 
 def _image_files(folder: Path) -> list[Path]:

@@ -4,7 +4,6 @@ A source knows how many images it has and what shape they are without reading th
 come in batches, float32 in 0..1, one batch in memory at a time.
 """
 
-import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.spec.arguments import whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,32 +82,9 @@ def in_batches(
         >>> [batch.names for batch in in_batches(read, length=10, batch_size=2, limit=5)]
         [('0', '1'), ('2', '3'), ('4',)]
     """
-    step = counted("batch_size", batch_size)
-    end = length if limit is None else min(length, counted("limit", limit))
+    step = whole("batch_size", batch_size, minimum=1)
+    end = length if limit is None else min(length, whole("limit", limit, minimum=1))
     return (read(start, min(start + step, end)) for start in range(0, end, step))
-
-
-def counted(argument: str, value: object) -> int:
-    """Return `value` as an int of at least 1, or say which argument is not one.
-
-    Raises:
-        ArgumentError: it is less than 1.
-        ArgumentTypeError: it is not a whole number.
-
-    Example:
-        >>> counted("limit", np.int64(3))
-        3
-    """
-    expected = "a whole number of at least 1"
-    if isinstance(value, bool | np.bool_):  # True is 1 to Python, and a slip of the caller's
-        raise ArgumentTypeError(argument, value, expected)
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
-    except TypeError:
-        raise ArgumentTypeError(argument, value, expected) from None
-    if number < 1:
-        raise ArgumentError(argument, value, expected)
-    return number
 
 
 def unit_floats(pixels: NDArray[Any]) -> NDArray[np.float32]:
