@@ -1,3 +1,109 @@
-"""convpool: Conv2d and MaxPool2d for Python, whole."""
+"""convpool: Conv2d and MaxPool2d for Python, whole.
+
+Know what a layer will do (`arithmetic`), see it work (`run`, `pictures`), run it (`functional`). Names
+load on first use, so importing the package costs next to nothing.
+
+Example:
+    >>> import convpool
+    >>> layer = convpool.parse_layer("Conv2d(3, 64, 7, stride=2, padding=3)")
+    >>> convpool.output_shape(layer, (3, 224, 224))
+    (64, 112, 112)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from convpool import functional
+    from convpool.arithmetic import (
+        chain_report,
+        effective_macs,
+        macs,
+        memory,
+        output_shape,
+        parameters,
+        receptive_field,
+        strided_same,
+    )
+    from convpool.errors import (
+        ArgumentError,
+        ArgumentTypeError,
+        ConvpoolError,
+        DataError,
+        DtypeError,
+    )
+    from convpool.images import open_source
+    from convpool.notation import parse_layer, parse_net
+    from convpool.runs import run
+    from convpool.spec import (
+        AvgPool2dSpec,
+        Conv2dSpec,
+        ConvTranspose2dSpec,
+        MaxPool2dSpec,
+        MaxUnpool2dSpec,
+    )
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "AvgPool2dSpec",
+    "Conv2dSpec",
+    "ConvTranspose2dSpec",
+    "ConvpoolError",
+    "DataError",
+    "DtypeError",
+    "MaxPool2dSpec",
+    "MaxUnpool2dSpec",
+    "chain_report",
+    "effective_macs",
+    "functional",
+    "macs",
+    "memory",
+    "open_source",
+    "output_shape",
+    "parameters",
+    "parse_layer",
+    "parse_net",
+    "receptive_field",
+    "run",
+    "strided_same",
+]
+
+_HOMES = {
+    "chain_report": "arithmetic",
+    "effective_macs": "arithmetic",
+    "macs": "arithmetic",
+    "memory": "arithmetic",
+    "output_shape": "arithmetic",
+    "parameters": "arithmetic",
+    "receptive_field": "arithmetic",
+    "strided_same": "arithmetic",
+    "ArgumentError": "errors",
+    "ArgumentTypeError": "errors",
+    "ConvpoolError": "errors",
+    "DataError": "errors",
+    "DtypeError": "errors",
+    "open_source": "images",
+    "parse_layer": "notation",
+    "parse_net": "notation",
+    "run": "runs",
+    "AvgPool2dSpec": "spec",
+    "Conv2dSpec": "spec",
+    "ConvTranspose2dSpec": "spec",
+    "MaxPool2dSpec": "spec",
+    "MaxUnpool2dSpec": "spec",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "functional":
+        return import_module("convpool.functional")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'convpool' has no attribute {name!r}")
+    return getattr(import_module(f"convpool.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

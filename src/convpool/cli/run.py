@@ -8,12 +8,9 @@ import typer
 from convpool.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
     from rich.console import Console
+    from rich.table import Table
 
-    from convpool.images import ImageSource
     from convpool.runs import RunSummary
 
 
@@ -66,8 +63,8 @@ def run(
         _download(data, data_dir, console)
     source = open_source(data, data_dir=data_dir, split=_split(split), size=pixels)
     report = runs.plan_run(net or [], source)
-    console.print(chain_table(report))
-    with _progress(console, source, limit) as step:
+    bar = _RunBar(console, source.name, chain_table(report))
+    with bar:
         summary = runs.run(
             [layer.layer for layer in report.layers],
             source,
@@ -77,7 +74,7 @@ def run(
             weights=weights,
             seed=seed,
             every_layer=every_layer,
-            progress=step,
+            progress=bar.step,
         )
     _print_summary(console, summary)
     if not summary.complete:
@@ -129,40 +126,47 @@ def _download(data: str, data_dir: Path | None, console: "Console") -> None:
         )
 
 
-def _progress(
-    console: "Console", source: "ImageSource", limit: int | None
-) -> "AbstractContextManager[Callable[[int, int], None]]":
-    """Show a bar with images/s and the time left; the value is the function that moves it on."""
-    from contextlib import contextmanager
+class _RunBar:
+    """The table of the net, then a bar with images/s and the time left, once the work has begun.
 
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    Until then nothing is shown, so that a wrong argument is answered by its error alone.
+    """
 
-    @contextmanager
-    def shown() -> "Iterator[Callable[[int, int], None]]":
-        bar = Progress(
-            TextColumn(source.name),
+    def __init__(self, console: "Console", name: str, table: "Table") -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._console, self._table = console, table
+        self._bar = Progress(
+            TextColumn(name),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]} images/s"),
             TimeRemainingColumn(),
             console=console,
         )
-        with bar:
-            task = bar.add_task("run", total=limit or len(source), rate="…")
+        self._task = self._bar.add_task("run", total=None, rate="…")
 
-            def step(done: int, total: int) -> None:
-                elapsed = bar.tasks[0].elapsed or 1e-9
-                bar.update(task, completed=done, total=total, rate=f"{done / elapsed:,.0f}")
+    def __enter__(self) -> "_RunBar":
+        return self
 
-            yield step
+    def __exit__(self, *_error: object) -> None:
+        self._bar.stop()
 
-    return shown()
+    def step(self, done: int, total: int) -> None:
+        """Show how far the work is."""
+        if done == 0:
+            self._console.print(self._table)
+            self._bar.start()
+            self._bar.update(self._task, total=total)
+            return
+        rate = done / (self._bar.tasks[0].elapsed or 1e-9)
+        self._bar.update(self._task, completed=done, rate=f"{rate:,.0f}")
 
 
 def _print_summary(console: "Console", summary: "RunSummary") -> None:

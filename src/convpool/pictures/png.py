@@ -11,6 +11,9 @@ from PIL import Image
 from convpool.errors import ArgumentError, ArgumentTypeError
 from convpool.files import write_whole
 
+Picture = Image.Image | npt.NDArray[np.uint8]
+"""A Pillow image, or pixels (H, W, 3) or (H, W)."""
+
 # Level 6, zlib's own default, takes 3 times as long on a tiling for a few percent less.
 _COMPRESSION = 4
 
@@ -32,7 +35,7 @@ def png_bytes(pixels: npt.NDArray[np.uint8]) -> bytes:
     return _encoded(Image.fromarray(checked_pixels(pixels)))
 
 
-def save_png(image: Image.Image | npt.NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
+def save_png(image: Picture, path: str | os.PathLike[str]) -> None:
     """Write a picture to a PNG file, whole or not at all.
 
     Args:
