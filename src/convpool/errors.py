@@ -4,6 +4,14 @@ PyTorch answers the same mistake with ValueError in a module's constructor and w
 the function, so a wrong value here is both, and code written against PyTorch catches it either way.
 """
 
+import reprlib
+
+_LONGEST = 120  # characters of a value in a message
+_BRIEF = reprlib.Repr()  # unlike repr, quick where lists hold each other many times over
+_BRIEF.maxlevel = 4
+_BRIEF.maxtuple = _BRIEF.maxlist = _BRIEF.maxdict = _BRIEF.maxset = 12
+_BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = 4 * _LONGEST
+
 
 class ConvpoolError(Exception):
     """Base of every error that convpool raises on purpose."""
@@ -52,9 +60,14 @@ class DataError(ConvpoolError, OSError):
 def shown(value: object) -> str:
     """Return the value as an error message shows it: its repr, cut at 120 characters.
 
+    Whatever the value is, this returns, and soon.
+
     Example:
         >>> shown((1, 2))
         '(1, 2)'
     """
-    text = repr(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    try:
+        text = _BRIEF.repr(value)
+    except ValueError:  # Python doesn't print ints of more than 4,300 digits
+        text = f"{type(value).__name__} too long to print"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -7,6 +7,7 @@ True, False, None, text and (nested) pairs as arguments. A spec's repr reads bac
 import ast
 import difflib
 import inspect
+import warnings
 from collections.abc import Iterable
 
 from convpool.errors import ArgumentError, ArgumentTypeError
@@ -32,18 +33,21 @@ def parse_layer(text: str) -> LayerSpec:
         MaxPool2d(kernel_size=3, stride=3, padding=0, dilation=1, ceil_mode=True)
     """
     call = _parse_call(text)
-    name = ast.unparse(call.func)
-    bare = name.rpartition(".")[2]
-    prefix = name.removesuffix(bare)
+    source = text.strip()
+    prefix, bare = _name(call.func)
     if prefix not in _PREFIXES or bare not in LAYERS:
         raise ArgumentError("layer", text, _known_layers(bare))
     layer = LAYERS[bare]
-    positional = [_literal(f"argument {i}", arg) for i, arg in enumerate(call.args, start=1)]
-    named = {}
+    positional = [
+        _literal(f"argument {i}", arg, source) for i, arg in enumerate(call.args, start=1)
+    ]
+    named: dict[str, object] = {}
     for keyword in call.keywords:
         if keyword.arg is None:
             raise ArgumentError("layer", text, "written without ** arguments")
-        named[keyword.arg] = _literal(keyword.arg, keyword.value)
+        if keyword.arg in named:  # Python's compiler refuses this, its parser doesn't
+            raise ArgumentError("layer", text, f"written with {keyword.arg} once only")
+        named[keyword.arg] = _literal(keyword.arg, keyword.value, source)
     signature = inspect.signature(layer)
     try:
         signature.bind(*positional, **named)
@@ -74,6 +78,8 @@ def parse_shape(argument: str, text: str) -> tuple[int, ...]:
         >>> parse_shape("--input", "3x224x224")
         (3, 224, 224)
     """
+    if not isinstance(text, str):
+        raise ArgumentTypeError(argument, text, "text such as '3x224x224'")
     parts = text.lower().replace("×", "x").split("x")
     if not 2 <= len(parts) <= 4 or not all(
         part.isascii() and part.isdigit() and len(part) <= 19 and int(part) >= 1 for part in parts
@@ -107,7 +113,8 @@ def _parse_call(text: str) -> ast.Call:
     if len(text) > _LONGEST:
         raise ArgumentError("layer", text, f"{expected} of at most {_LONGEST} characters")
     try:
-        expression = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # about text refused below anyway
+            expression = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ArgumentError("layer", text, expected) from None
     if not isinstance(expression, ast.Call):
@@ -115,20 +122,34 @@ def _parse_call(text: str) -> ast.Call:
     return expression
 
 
-def _literal(argument: str, node: ast.expr) -> object:
+def _name(node: ast.expr) -> tuple[str, str]:
+    """Split a dotted name, such as nn.Conv2d, into ("nn.", "Conv2d")."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    parts.append(node.id if isinstance(node, ast.Name) else "?")
+    return "".join(f"{part}." for part in reversed(parts[1:])), parts[0]
+
+
+def _literal(argument: str, node: ast.expr, source: str) -> object:
     """Return the value of a literal: a constant, a signed number, a known word, a pair."""
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None as value):
             return value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)) if (
+            not isinstance(number, bool)
+        ):
             return -number
         case ast.Tuple(elts=items) | ast.List(elts=items):
-            return tuple(_literal(f"{argument}[{i}]", item) for i, item in enumerate(items))
+            return tuple(_literal(f"{argument}[{i}]", item, source) for i, item in enumerate(items))
         case ast.Name(id=word) if word in _WORDS:
             return word
         case _:
             raise ArgumentError(
-                argument, ast.unparse(node), "written out: a number, True, False, a word or a pair"
+                argument,
+                ast.get_source_segment(source, node),  # ast.unparse fails on deep nesting
+                "written out: a number, True, False, a word or a pair",
             )
 
 

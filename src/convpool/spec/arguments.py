@@ -19,11 +19,29 @@ _PAIR = "or a pair of them (height, width)"
 _FOUR_SIDES = "or the four sides ((top, bottom), (left, right))"
 
 
-def whole(argument: str, value: object, minimum: int, also: str = "") -> int:
-    """Return the value as an int of at least `minimum`.
+def integer(argument: str, value: object, expected: str) -> int:
+    """Return the value as an int.
 
     NumPy's integers pass, since they are whole numbers; bool, float and text don't, since PyTorch's
     functions refuse them too.
+
+    Raises:
+        ArgumentTypeError: the value isn't a whole number.
+
+    Example:
+        >>> integer("divisor_override", -2, "a whole number")
+        -2
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise ArgumentTypeError(argument, value, expected)
+    try:
+        return operator.index(value)
+    except TypeError:  # e.g. a NumPy array of several elements
+        raise ArgumentTypeError(argument, value, expected) from None
+
+
+def whole(argument: str, value: object, minimum: int, also: str = "") -> int:
+    """Return the value as an int of at least `minimum`.
 
     Raises:
         ArgumentTypeError: the value isn't a whole number.
@@ -34,12 +52,7 @@ def whole(argument: str, value: object, minimum: int, also: str = "") -> int:
         2
     """
     expected = f"a whole number of at least {minimum}{also and ' ' + also}"
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise ArgumentTypeError(argument, value, expected)
-    try:
-        number = operator.index(value)
-    except TypeError:  # e.g. a NumPy array of several elements
-        raise ArgumentTypeError(argument, value, expected) from None
+    number = integer(argument, value, expected)
     if number < minimum:
         raise ArgumentError(argument, number, expected)
     return number

@@ -16,7 +16,7 @@ from convpool.spec.arguments import (
     store,
     whole,
 )
-from convpool.spec.text import compact, padding_text
+from convpool.spec.text import compact, padding_form
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 PADDING_WORDS = ("valid", "same")
@@ -204,7 +204,7 @@ def convolution_repr(spec: Conv2dSpec | ConvTranspose2dSpec) -> str:
     parts = [f"{spec.in_channels}, {spec.out_channels}"]
     parts += [f"kernel_size={spec.kernel_size}", f"stride={spec.stride}"]
     if spec.padding != ((0, 0), (0, 0)):
-        parts.append(f"padding={padding_text(spec.padding, pairs=True)}")
+        parts.append(f"padding={padding_form(spec.padding, pairs=True)}")
     if spec.dilation != (1, 1):
         parts.append(f"dilation={spec.dilation}")
     if isinstance(spec, ConvTranspose2dSpec) and spec.output_padding != (0, 0):

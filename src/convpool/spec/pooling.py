@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.errors import ArgumentError
 from convpool.spec.arguments import (
     IntOrPair,
     PaddingLike,
     Pair,
     Sides,
     flag,
+    integer,
     pair,
     sides,
     store,
 )
-from convpool.spec.text import compact, padding_text
+from convpool.spec.text import compact, padding_form
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -72,7 +73,7 @@ class MaxPool2dSpec:
     def __repr__(self) -> str:
         return (
             f"MaxPool2d(kernel_size={compact(self.kernel_size)}, stride={compact(self.stride)}, "
-            f"padding={padding_text(self.padding, pairs=False)}, "
+            f"padding={padding_form(self.padding, pairs=False)}, "
             f"dilation={compact(self.dilation)}, ceil_mode={self.ceil_mode}"
             f"{', return_indices=True' if self.return_indices else ''})"
         )
@@ -143,7 +144,7 @@ class AvgPool2dSpec:
         ]
         return (
             f"AvgPool2d(kernel_size={compact(self.kernel_size)}, stride={compact(self.stride)}, "
-            f"padding={padding_text(self.padding, pairs=False)}{''.join(f', {e}' for e in extras)})"
+            f"padding={padding_form(self.padding, pairs=False)}{''.join(f', {e}' for e in extras)})"
         )
 
 
@@ -192,18 +193,18 @@ class MaxUnpool2dSpec:
     def __repr__(self) -> str:
         return (
             f"MaxUnpool2d(kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"padding={padding_text(self.padding, pairs=True)})"
+            f"padding={padding_form(self.padding, pairs=True)})"
         )
 
 
 def _divisor(value: object) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ArgumentTypeError("divisor_override", value, "a whole number other than 0, or None")
-    if value == 0:
-        raise ArgumentError("divisor_override", value, "a whole number other than 0, or None")
-    return value
+    expected = "a whole number other than 0, or None"
+    number = integer("divisor_override", value, expected)
+    if number == 0:
+        raise ArgumentError("divisor_override", number, expected)
+    return number
 
 
 def _limit_padding(padding: Sides, kernel: Pair, dilation: Pair) -> None:
@@ -213,7 +214,7 @@ def _limit_padding(padding: Sides, kernel: Pair, dilation: Pair) -> None:
         if max(around) > limit:
             raise ArgumentError(
                 "padding",
-                padding_text(padding, pairs=False),
+                padding_form(padding, pairs=False),
                 f"at most {limit} on axis {'HW'[axis]}: half the window's reach, "
                 f"{d}*({k}-1)+1 = {d * (k - 1) + 1} pixels",
             )

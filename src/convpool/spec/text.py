@@ -13,16 +13,16 @@ def compact(value: Pair) -> int | Pair:
     return value[0] if value[0] == value[1] else value
 
 
-def padding_text(padding: Sides | str, *, pairs: bool) -> str:
-    """Write a padding as PyTorch does where it can: a word, a pair (or number), else four sides.
+def padding_form(padding: Sides | str, *, pairs: bool) -> str | int | Pair | Sides:
+    """Return a padding as PyTorch has it where it can: a word, a pair (or number), else four sides.
 
     Example:
-        >>> padding_text(((1, 1), (1, 1)), pairs=True), padding_text(((0, 1), (0, 1)), pairs=True)
-        ('(1, 1)', '((0, 1), (0, 1))')
+        >>> padding_form(((1, 1), (1, 1)), pairs=True), padding_form(((0, 1), (0, 1)), pairs=True)
+        ((1, 1), ((0, 1), (0, 1)))
     """
     if isinstance(padding, str):
         return padding
     (top, bottom), (left, right) = padding
     if (top, left) != (bottom, right):
-        return str(padding)
-    return str((top, left) if pairs else compact((top, left)))
+        return padding
+    return (top, left) if pairs else compact((top, left))
