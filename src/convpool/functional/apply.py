@@ -15,6 +15,7 @@ from convpool.functional.arrays import (
     check_cells,
     check_indices,
     check_like,
+    check_sequence,
 )
 from convpool.spec import (
     AvgPool2dSpec,
@@ -65,6 +66,8 @@ def apply(
         return max_pool(layer, input)
     if isinstance(layer, AvgPool2dSpec):
         return avg_pool(layer, input)
+    if not isinstance(layer, MaxUnpool2dSpec):
+        raise ArgumentTypeError("layer", layer, "a layer such as parse_layer('MaxPool2d(2)')")
     if indices is None:
         raise ArgumentTypeError("indices", indices, "those that max pooling returned")
     return unpool(layer, input, indices, output_size)
@@ -107,6 +110,8 @@ def unpool(
     images = as_batch("input", input)
     if output_size is None:
         output_shape(layer, input.shape)
+    else:
+        check_sequence("output_size", output_size)
     plane = unpooled_plane(layer, (images.shape[2], images.shape[3]), output_size)
     check_capacity("output_size", (*images.shape[:2], *plane))
     check_cells(check_indices(indices, input.shape), plane)

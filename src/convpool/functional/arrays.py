@@ -1,5 +1,6 @@
 """Checks the arrays that come in, and turns one image into a batch of one and back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,13 @@ def shape_of(argument: str, value: object) -> Shape:
     if not isinstance(value, np.ndarray):
         raise ArgumentTypeError(argument, value, "a NumPy array")
     return tuple(value.shape)
+
+
+def check_sequence(argument: str, size: object) -> Sequence[object]:
+    """Return a size if it is a tuple or a list, whatever it holds."""
+    if not isinstance(size, (tuple, list)):
+        raise ArgumentTypeError(argument, size, "a tuple or list of whole numbers")
+    return size
 
 
 def check_like(argument: str, value: object, like: Array, shape: Shape | None = None) -> Array:

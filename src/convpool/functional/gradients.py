@@ -18,6 +18,7 @@ from convpool.functional.arrays import (
     check_cells,
     check_indices,
     check_like,
+    check_sequence,
     check_shape,
 )
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
@@ -58,7 +59,7 @@ def conv2d_input(
     """
     check_array("weight", weight, SUMMED)
     spec = conv2d_spec(weight.shape, stride, padding, dilation, groups, padding_mode)
-    return _by_input("conv2d_input", spec, _shape(input_size), weight, grad_output)
+    return _by_input("conv2d_input", spec, _shape("input_size", input_size), weight, grad_output)
 
 
 def conv2d_weight(
@@ -82,7 +83,7 @@ def conv2d_weight(
         >>> conv2d_weight(np.array([[[1.0, 2.0, 3.0]]]), (1, 1, 1, 2), np.ones((1, 1, 2)))
         array([[[[3., 5.]]]])
     """
-    size = _shape(weight_size)
+    size = _shape("weight_size", weight_size)
     check_array("input", input, SUMMED)
     spec = conv2d_spec(size, stride, padding, dilation, groups, padding_mode)
     return _by_weight("conv2d_weight", spec, input, grad_output)
@@ -109,7 +110,9 @@ def conv_transpose2d_input(
     """
     check_array("weight", weight, SUMMED)
     spec = conv_transpose2d_spec(weight.shape, stride, padding, output_padding, groups, dilation)
-    return _by_input("conv_transpose2d_input", spec, _shape(input_size), weight, grad_output)
+    return _by_input(
+        "conv_transpose2d_input", spec, _shape("input_size", input_size), weight, grad_output
+    )
 
 
 def conv_transpose2d_weight(
@@ -131,7 +134,7 @@ def conv_transpose2d_weight(
         >>> conv_transpose2d_weight(np.array([[[1.0, 2.0]]]), (1, 1, 1, 2), np.ones((1, 1, 3)))
         array([[[[3., 3.]]]])
     """
-    size = _shape(weight_size)
+    size = _shape("weight_size", weight_size)
     check_array("input", input, SUMMED)
     spec = conv_transpose2d_spec(size, stride, padding, output_padding, groups, dilation)
     return _by_weight("conv_transpose2d_weight", spec, input, grad_output)
@@ -170,7 +173,7 @@ def max_pool2d_backward(
     """
     spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
     check_array("grad_output", grad_output, COMPARED[:-1])
-    shape = _shape(input_size)
+    shape = _shape("input_size", input_size)
     check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
     plane = (shape[-2], shape[-1])
     check_cells(_named_cells(spec, check_indices(indices, grad_output.shape), plane), plane)
@@ -214,7 +217,7 @@ def avg_pool2d_backward(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
     check_array("grad_output", grad_output, SUMMED)
-    shape = _shape(input_size)
+    shape = _shape("input_size", input_size)
     check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
     run = plan("avg_pool2d_backward", spec, shape[-3:], grad_output.dtype.name).run
     result: Array = run(spec, shape[-2:], as_batch("grad_output", grad_output))
@@ -266,8 +269,8 @@ def _by_weight(operation: str, spec: ConvolutionSpec, input: Array, grad_output:
     return result
 
 
-def _shape(size: Sequence[int]) -> Shape:
-    return tuple(whole("size", number, minimum=0) for number in size)
+def _shape(argument: str, size: Sequence[int]) -> Shape:
+    return tuple(whole(argument, number, minimum=0) for number in check_sequence(argument, size))
 
 
 def _named_cells(spec: MaxPool2dSpec, indices: Array, plane: tuple[int, int]) -> Array:
