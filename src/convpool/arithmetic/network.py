@@ -114,8 +114,7 @@ def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainRepo
     field = ReceptiveField()
     current = tuple(shape)
     for number, layer in enumerate(layers):
-        argument = "input" if number == 0 else f"input of layer {number + 1}"
-        result = output_shape(layer, current, argument)
+        result = _result(number, layer, current, of=len(layers))
         pool = None
         if isinstance(layer, MaxUnpool2dSpec) and open_pools:
             pool = open_pools.pop()
@@ -141,3 +140,14 @@ def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainRepo
         )
         current = result
     return ChainReport(input_shape=tuple(shape), layers=tuple(reports))
+
+
+def _result(number: int, layer: LayerSpec, shape: Shape, of: int) -> Shape:
+    """Return the layer's output shape; in a chain, an error says which layer it is about."""
+    try:
+        return output_shape(layer, shape)
+    except ArgumentError as error:
+        if of == 1:
+            raise
+        argument, value, expected = error.args
+        raise ArgumentError(f"layer {number + 1}: {argument}", value, expected) from None
