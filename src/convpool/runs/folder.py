@@ -15,7 +15,7 @@ _CLAIM = ".running"
 
 @contextmanager
 def claimed(logdir: str | os.PathLike[str] | None) -> Iterator[Path]:
-    """Claim a new or empty folder for a run; None takes the next free of runs/001, runs/002, …
+    """Claim a new or empty folder for a run; None takes the next free of runs/NNN.
 
     If the work inside fails, everything that it wrote is removed, and the folders that were made
     for it, so that the same command can simply be given again.

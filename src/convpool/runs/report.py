@@ -49,7 +49,7 @@ class ValueCounter:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The images of the first batch, or a layer's outputs of them, and the scale to show them on."""
+    """The first batch's images, or a layer's outputs of them, and the scale to show them on."""
 
     heading: str
     maps: Array
@@ -90,7 +90,9 @@ def summary_json(report: ChainReport, values: Sequence[Values], facts: dict[str,
     record = chain_record(report)
     for layer, seen in zip(record["layers"], values, strict=True):
         layer["values"] = {
-            "min": _finite(seen.lowest), "max": _finite(seen.highest), "mean": _finite(seen.mean)
+            "min": _finite(seen.lowest),
+            "max": _finite(seen.highest),
+            "mean": _finite(seen.mean),
         }
     return (json.dumps({**facts, "net": record}, indent=2, allow_nan=False) + "\n").encode()
 

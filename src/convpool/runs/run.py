@@ -146,18 +146,23 @@ def run(
                     raise
                 complete = False
         seconds = time.monotonic() - start
-        files = _write_results(folder, work, source.name, {
-            "convpool": convpool.__version__,
-            "data": source.name,
-            "images": work.images,
-            "batch_size": batch_size,
-            "batches": work.steps,
-            "complete": complete,
-            "weights": str(weights),
-            "seed": seed,
-            "seconds": round(seconds, 3),
-            "images_per_second": round(work.images / seconds, 1),
-        })
+        files = _write_results(
+            folder,
+            work,
+            source.name,
+            {
+                "convpool": convpool.__version__,
+                "data": source.name,
+                "images": work.images,
+                "batch_size": batch_size,
+                "batches": work.steps,
+                "complete": complete,
+                "weights": str(weights),
+                "seed": seed,
+                "seconds": round(seconds, 3),
+                "images_per_second": round(work.images / seconds, 1),
+            },
+        )
     return RunSummary(
         folder, report, work.images, work.steps, seconds, complete, work.values, files
     )
@@ -217,9 +222,7 @@ def _tiled(maps: NDArray[Any], scale: ColourScale) -> Tiling:
     return tile_maps(maps[:samples], scale, shortest=_SHORTEST_MAP)
 
 
-def _write_results(
-    folder: Path, work: _Work, data: str, facts: dict[str, Any]
-) -> tuple[str, ...]:
+def _write_results(folder: Path, work: _Work, data: str, facts: dict[str, Any]) -> tuple[str, ...]:
     pictures = contact_sheets(work.shown, work.names, f"convpool: {data}")
     for name, picture in pictures.items():
         save_png(picture, folder / name)
