@@ -97,27 +97,33 @@ def test_one_scale_a_layer_is_kept_over_the_steps(tmp_path: Path) -> None:
     assert (half == 128).all()
 
 
-def test_a_claimed_folder_is_refused_to_others_and_free_afterwards(tmp_path: Path) -> None:
+def claim(folder: Path, *, failing: bool = False) -> None:
+    """Claim a folder, write something into it, and perhaps fail."""
+    with claimed(folder):
+        (folder / "events").touch()
+        (folder / "deep").mkdir()
+        if failing:
+            raise RuntimeError("stop")
+
+
+def test_a_claimed_folder_is_refused_to_others_and_keeps_its_results(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     with claimed(folder) as claimed_folder:
         assert claimed_folder == folder
-        with pytest.raises(ArgumentError, match="logdir is .*, but must be a new or an empty"):
-            with claimed(folder):
-                pass
+        with pytest.raises(ArgumentError, match=r"logdir is .*, but must be a new or an empty"):
+            claim(folder)
         (folder / "result").touch()
     assert [path.name for path in folder.iterdir()] == ["result"]
-    with pytest.raises(ArgumentError, match="it holds result"), claimed(folder):
-        pass
+    with pytest.raises(ArgumentError, match="it holds result"):
+        claim(folder)
 
 
-def test_a_failed_run_leaves_an_empty_folder_as_it_was(tmp_path: Path) -> None:
+def test_a_failed_run_leaves_everything_as_it_was(tmp_path: Path) -> None:
     existing, new = tmp_path / "existing", tmp_path / "a" / "b"
     existing.mkdir()
     for folder in (existing, new):
-        with pytest.raises(RuntimeError, match="stop"), claimed(folder):
-            (folder / "events").touch()
-            (folder / "deep").mkdir()
-            raise RuntimeError("stop")
+        with pytest.raises(RuntimeError, match="stop"):
+            claim(folder, failing=True)
     assert list(existing.iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["existing"]
 
