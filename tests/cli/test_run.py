@@ -98,7 +98,7 @@ def test_cifar10_in_both_layouts(command: Command) -> None:
             *("--logdir", layout),
         )
         assert (answer.status, answer.err) == (0, "")
-        assert "--samples_per_plugin images=0" in answer.out
+        assert "--samples_per_plugin images=157" in answer.out
         for tag in ("input", "output"):
             assert steps(Path(layout), tag) == list(range(157))
         summary = json.loads((Path(layout) / "summary.json").read_text())

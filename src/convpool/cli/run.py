@@ -183,8 +183,9 @@ def _print_summary(console: "Console", summary: "RunSummary") -> None:
     )
     files = ", ".join(summary.files)
     console.print(f"[bold]{summary.logdir}[/] holds the events, {files}", soft_wrap=True)
-    # TensorBoard shows a sample of a tag's pictures unless it is told to keep all of them.
-    everything = " --samples_per_plugin images=0" if summary.batches > 10 else ""
+    # TensorBoard keeps ten pictures a tag unless it is told how many; it takes 0 for none.
+    steps = summary.batches
+    everything = f" --samples_per_plugin images={steps}" if steps > 10 else ""
     console.print(
         f"Look at them with: [bold]tensorboard --logdir {summary.logdir}{everything}[/]",
         soft_wrap=True,
