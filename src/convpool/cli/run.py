@@ -19,7 +19,7 @@ def run(
     net: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LAYER...]",
+            metavar="LAYER",
             help="Layers in order; edge filters and max pooling if none.",
         ),
     ] = None,
