@@ -121,13 +121,17 @@ def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainRepo
     field = ReceptiveField()
     current = tuple(shape)
     for number, layer in enumerate(layers):
-        argument = "input" if number == 0 else f"input of layer {number + 1}"
-        pool = None
-        if isinstance(layer, MaxUnpool2dSpec) and open_pools:
-            pool = open_pools.pop()
-            result = _restored(layer, current, argument, reports[pool], pool + 1)
-        else:
-            result = output_shape(layer, current, argument)
+        pool = open_pools.pop() if isinstance(layer, MaxUnpool2dSpec) and open_pools else None
+        try:
+            if isinstance(layer, MaxUnpool2dSpec) and pool is not None:
+                result = _restored(layer, current, reports[pool], pool + 1)
+            else:
+                result = output_shape(layer, current)
+        except ArgumentError as error:
+            if len(layers) == 1:
+                raise
+            argument, value, expected = error.args
+            raise ArgumentError(f"layer {number + 1}: {argument}", value, expected) from None
         if isinstance(layer, MaxPool2dSpec) and layer.return_indices:
             open_pools.append(number)
         field = field.through(layer)
@@ -148,15 +152,12 @@ def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainRepo
     return ChainReport(input_shape=tuple(shape), layers=tuple(reports))
 
 
-def _restored(
-    layer: MaxUnpool2dSpec, shape: Shape, argument: str, pooling: LayerReport, number: int
-) -> Shape:
+def _restored(layer: MaxUnpool2dSpec, shape: Shape, pooling: LayerReport, number: int) -> Shape:
     """Return the shape that a pooling had, refused where its indices or its size don't fit."""
     if shape != pooling.output_shape:
         raise ArgumentError(
-            argument, shape, f"{pooling.output_shape}, since layer {number} has its indices there"
+            "input", shape, f"{pooling.output_shape}, the shape of the indices of layer {number}"
         )
-    plane = (shape[-2], shape[-1])
-    wanted = pooling.input_shape[-2:]
-    unpooled_plane(layer, plane, wanted, f"output_size of {layer}, that of layer {number}'s input,")
+    size = f"size of layer {number}'s input"
+    unpooled_plane(layer, (shape[-2], shape[-1]), pooling.input_shape[-2:], size)
     return pooling.input_shape
