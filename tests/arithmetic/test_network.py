@@ -203,7 +203,7 @@ def test_errors_say_what_does_not_fit(chain: list[LayerSpec], message: str) -> N
 
 def test_errors_name_the_layer() -> None:
     chain: list[LayerSpec] = [MaxPool2dSpec(2), AvgPool2dSpec(2), Conv2dSpec(4, 4, 1)]
-    with pytest.raises(ArgumentError, match="^layer 3: input is"):
+    with pytest.raises(ArgumentError, match=r"^layer 3: input is"):
         chain_report(chain, (3, 8, 8))
     with pytest.raises(ArgumentError, match=r"^layer 1: input is \(8, 8\)"):
         chain_report(chain, (8, 8))
