@@ -1,7 +1,7 @@
 """convpool: Conv2d and MaxPool2d for Python, whole.
 
-Know what a layer will do (`arithmetic`), see it work (`run`, `pictures`), run it (`functional`). Names
-load on first use, so importing the package costs next to nothing.
+Know what a layer will do (`arithmetic`), see it work (`run`, `pictures`), run it (`functional`).
+Names load on first use, so importing the package costs next to nothing.
 
 Example:
     >>> import convpool

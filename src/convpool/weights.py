@@ -6,6 +6,7 @@ In a file they are named as in the state_dict of PyTorch's `nn.Sequential`: "0.w
 
 import math
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,12 +125,14 @@ def _read(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise ArgumentError("weights", str(path), "edges, random or an existing .npz file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"cannot read weights from {path}: it isn't an .npz file")
-            return dict(archive)
-    except (ValueError, EOFError, BadZipFile) as error:
+        # The file is opened here because np.load leaves a damaged one open.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.lib.npyio.NpzFile):
+                return dict(archive)
+    except (ValueError, EOFError, OSError, BadZipFile, zlib.error) as error:
         raise DataError(f"cannot read weights from {path}: {error}") from error
+    raise DataError(f"cannot read weights from {path}: it holds one array, but must be a .npz file")
 
 
 def _zeros(layer: ConvolutionSpec) -> Array | None:

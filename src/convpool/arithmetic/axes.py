@@ -80,11 +80,12 @@ class Window:
             last = (self.rounded - 1) * self.stride
             comparison = f"({self.rounded}-1)*{self.stride} = {last}"
             edge = f"{self.size} + {self.before}"
+            place = "the input" if last >= self.before else "the padding before the input"
             text += (
                 f"; less 1 = {self.output}, since the last window would start in the padding: "
                 f"{comparison} >= {edge}"
                 if self.drops_last
-                else f"; the last window starts in the input: {comparison} < {edge}"
+                else f"; the last window starts in {place}: {comparison} < {edge}"
             )
         return text
 

@@ -12,7 +12,7 @@ from math import prod
 
 from convpool.arithmetic.axes import stamp_axes, window_axes
 from convpool.arithmetic.sizes import output_shape
-from convpool.spec import Conv2dSpec, ConvTranspose2dSpec, LayerSpec
+from convpool.spec import Conv2dSpec, ConvolutionSpec, LayerSpec
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def parameters(spec: LayerSpec) -> int:
         >>> parameters(Conv2dSpec(3, 64, 7))
         9472
     """
-    if not isinstance(spec, Conv2dSpec | ConvTranspose2dSpec):
+    if not isinstance(spec, ConvolutionSpec):
         return 0
     return prod(spec.weight_shape) + spec.bias * spec.out_channels
 
@@ -55,18 +55,17 @@ def macs(spec: LayerSpec, shape: Sequence[int]) -> int:
     input pixel, since it is the input that stamps.
 
     Raises:
-        ArgumentError: the layer cannot take this shape.
+        ArgumentError: a convolution cannot take this shape.
 
     Example:
         >>> macs(Conv2dSpec(3, 64, 7, stride=2, padding=3), (3, 224, 224))
         118013952
     """
+    if not isinstance(spec, ConvolutionSpec):
+        return 0
     result = output_shape(spec, shape)
-    if isinstance(spec, Conv2dSpec):
-        return prod(result[:-3]) * prod(result[-2:]) * prod(spec.weight_shape)
-    if isinstance(spec, ConvTranspose2dSpec):
-        return prod(shape[:-3]) * prod(shape[-2:]) * prod(spec.weight_shape)
-    return 0
+    counted = result if isinstance(spec, Conv2dSpec) else shape
+    return prod(counted[:-3]) * prod(counted[-2:]) * prod(spec.weight_shape)
 
 
 def effective_macs(spec: LayerSpec, shape: Sequence[int]) -> int:
@@ -75,13 +74,15 @@ def effective_macs(spec: LayerSpec, shape: Sequence[int]) -> int:
     With padding modes other than zeros, padding repeats real pixels and all MACs count.
 
     Raises:
-        ArgumentError: the layer cannot take this shape.
+        ArgumentError: a convolution cannot take this shape.
 
     Example:
         >>> layer = Conv2dSpec(1, 1, 3, padding=1)
         >>> macs(layer, (1, 5, 5)), effective_macs(layer, (1, 5, 5))
         (225, 169)
     """
+    if not isinstance(spec, ConvolutionSpec):
+        return 0
     output_shape(spec, shape)
     batch, plane = prod(shape[:-3]), (shape[-2], shape[-1])
     if isinstance(spec, Conv2dSpec):
@@ -91,13 +92,11 @@ def effective_macs(spec: LayerSpec, shape: Sequence[int]) -> int:
             sum(len(axis.covering(tap)) for tap in range(axis.kernel))
             for axis in window_axes(spec, plane)
         ]
-    elif isinstance(spec, ConvTranspose2dSpec):
+    else:
         hits = [
             sum(len(axis.landing(tap)) for tap in range(axis.kernel))
             for axis in stamp_axes(spec, plane)
         ]
-    else:
-        return 0
     return batch * prod(hits) * prod(spec.weight_shape[:2])
 
 

@@ -9,14 +9,21 @@ field arithmetic" with dilation put in:
     start += (d(k-1)/2 - p_lo) * jump
     jump  *= s
 
-A transposed layer divides the jump instead. Its pixels differ in how many inputs they see, and
-`size` is then the most that any of them can see.
+A transposed layer divides the jump instead, and `start` is then the centre of where the taps of the
+first output's stamps come from, those that fall between two pixels included.
+
+Behind a transposed layer pixels differ in how many inputs they see, and `size` is the most that any
+of them can see. It doesn't follow from the size and the jump before: two neighbours on a map that
+was enlarged may see the same pixels or not. So it is found backwards, from one output pixel to the
+span of pixels that it sees before the last layer, before the one before it, and so on. Without a
+transposed layer that is the recurrence above. With one it is an upper bound, and some pixel reaches
+it in the usual decoder: from the first transposed layer on no dilation, windows of stride 1, and
+stamps that leave no gap (k >= s).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, gcd
 
 from convpool.arithmetic.axes import Stamp, Window
 from convpool.arithmetic.sizes import axes_of
@@ -27,33 +34,26 @@ from convpool.spec import LayerSpec
 class AxisField:
     """The receptive field along one axis, in pixels of the chain's input."""
 
-    extent: Fraction = Fraction(1)
+    size: int = 1
     jump: Fraction = Fraction(1)
     start: Fraction = Fraction(1, 2)
-
-    @property
-    def size(self) -> int:
-        """Whole pixels seen."""
-        return ceil(self.extent)
+    axes: tuple[Window | Stamp, ...] = field(default=(), repr=False, compare=False)
+    """The layers passed so far, first layer first."""
 
     def through(self, axis: Window | Stamp) -> "AxisField":
         """Return the field after one more layer."""
+        axes = (*self.axes, axis)
+        span = 0
+        for passed in reversed(axes):
+            span = _span_before(passed, span)
         half_reach = Fraction(axis.reach - 1, 2)
         if isinstance(axis, Window):
-            return AxisField(
-                self.extent + (axis.reach - 1) * self.jump,
-                self.jump * axis.stride,
-                self.start + (half_reach - axis.before) * self.jump,
-            )
-        # Taps whose stamps meet in one output pixel lie stride / gcd apart in the kernel, and the
-        # input pixels that they belong to dilation / gcd apart.
-        common = gcd(axis.stride, axis.dilation)
-        meeting = ceil(Fraction(axis.kernel * common, axis.stride))
-        return AxisField(
-            self.extent + (meeting - 1) * (axis.dilation // common) * self.jump,
-            self.jump / axis.stride,
-            self.start + (axis.before - half_reach) * self.jump / axis.stride,
-        )
+            jump = self.jump * axis.stride
+            start = self.start + (half_reach - axis.before) * self.jump
+        else:
+            jump = self.jump / axis.stride
+            start = self.start + (axis.before - half_reach) * jump
+        return AxisField(span + 1, jump, start, axes)
 
 
 @dataclass(frozen=True)
@@ -98,3 +98,14 @@ def receptive_field(layers: Iterable[LayerSpec]) -> ReceptiveField:
     for layer in layers:
         field = field.through(layer)
     return field
+
+
+def _span_before(axis: Window | Stamp, span: int) -> int:
+    """Return how far apart the outermost inputs can be of outputs that are up to `span` apart.
+
+    On a stamp layer, inputs v apart stamp outputs v*s - u*d apart with taps that are u*d apart.
+    """
+    if isinstance(axis, Window):
+        return span * axis.stride + axis.reach - 1
+    furthest = range(axis.reach - 1 + span, span - 1, -axis.dilation)  # u*d + span
+    return next(end // axis.stride for end in furthest if end % axis.stride <= 2 * span)

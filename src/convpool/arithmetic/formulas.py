@@ -58,15 +58,18 @@ def field_formulas(before: AxisField, axis: Window | Stamp) -> tuple[str, str, s
     after = before.through(axis)
     spread = f"{axis.dilation}*({axis.kernel}-1)"
     jump, start = before.jump, before.start
+    growth = f"{before.size} + {after.size - before.size} = {after.size}"
     if isinstance(axis, Window):
+        straight = after.size == before.size + (axis.reach - 1) * jump
         return (
-            f"{before.extent} + {spread}*{jump} = {after.extent}",
+            f"{before.size} + {spread}*{jump} = {after.size}"
+            if straight
+            else f"{growth} (the most that the pixels of a window see together)",
             f"{jump}*{axis.stride} = {after.jump}",
             f"{start} + ({spread}/2 - {axis.before})*{jump} = {after.start}",
         )
     return (
-        f"{before.extent} + {after.extent - before.extent} = {after.extent}"
-        f" (input pixels whose stamps meet)",
+        f"{growth} (input pixels whose stamps meet)",
         f"{jump}/{axis.stride} = {after.jump}",
         f"{start} + ({axis.before} - {spread}/2)*{jump}/{axis.stride} = {after.start}",
     )

@@ -29,6 +29,9 @@ class LayerReport:
     @property
     def rules(self) -> tuple[str, str]:
         """The size rule of the height and of the width, in symbols."""
+        if self.pooled_by is not None:
+            restored = f"size of the input of layer {self.pooled_by + 1}"
+            return restored, restored
         vertical, horizontal = self.axes
         return vertical.rule, horizontal.rule
 
@@ -40,6 +43,9 @@ class LayerReport:
             >>> chain_report([MaxPool2dSpec(2)], (1, 5, 5)).layers[0].formulas[0]
             'floor((5 + 0 + 0 - 1*(2-1) - 1) / 2) + 1 = 2'
         """
+        if self.pooled_by is not None:
+            height, width = self.output_shape[-2:]
+            return f"{self.rules[0]} = {height}", f"{self.rules[1]} = {width}"
         vertical, horizontal = self.axes
         return vertical.formula, horizontal.formula
 
@@ -105,7 +111,8 @@ def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainRepo
     undoes, and restores that pooling's input size; without one it follows its own size rule.
 
     Raises:
-        ArgumentError: there is no layer, or one cannot take the shape that reaches it.
+        ArgumentError: there is no layer, or one cannot take the shape that reaches it; an unpooling
+            gets another shape than its pooling left, or cannot restore that pooling's input size.
     """
     if not layers:
         raise ArgumentError("layers", layers, "at least one layer")
@@ -114,16 +121,18 @@ def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainRepo
     field = ReceptiveField()
     current = tuple(shape)
     for number, layer in enumerate(layers):
-        argument = "input" if number == 0 else f"input of layer {number + 1}"
-        result = output_shape(layer, current, argument)
-        pool = None
-        if isinstance(layer, MaxUnpool2dSpec) and open_pools:
-            pool = open_pools.pop()
-            plane = unpooled_plane(
-                layer, (current[-2], current[-1]), reports[pool].input_shape[-2:]
-            )
-            result = (*result[:-2], *plane)
-        elif isinstance(layer, MaxPool2dSpec) and layer.return_indices:
+        pool = open_pools.pop() if isinstance(layer, MaxUnpool2dSpec) and open_pools else None
+        try:
+            if isinstance(layer, MaxUnpool2dSpec) and pool is not None:
+                result = _restored(layer, current, reports[pool], pool + 1)
+            else:
+                result = output_shape(layer, current)
+        except ArgumentError as error:
+            if len(layers) == 1:
+                raise
+            argument, value, expected = error.args
+            raise ArgumentError(f"layer {number + 1}: {argument}", value, expected) from None
+        if isinstance(layer, MaxPool2dSpec) and layer.return_indices:
             open_pools.append(number)
         field = field.through(layer)
         reports.append(
@@ -141,3 +150,14 @@ def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainRepo
         )
         current = result
     return ChainReport(input_shape=tuple(shape), layers=tuple(reports))
+
+
+def _restored(layer: MaxUnpool2dSpec, shape: Shape, pooling: LayerReport, number: int) -> Shape:
+    """Return the shape that a pooling had, refused where its indices or its size don't fit."""
+    if shape != pooling.output_shape:
+        raise ArgumentError(
+            "input", shape, f"{pooling.output_shape}, the shape of the indices of layer {number}"
+        )
+    size = f"size of layer {number}'s input"
+    unpooled_plane(layer, (shape[-2], shape[-1]), pooling.input_shape[-2:], size)
+    return pooling.input_shape

@@ -85,7 +85,10 @@ def with_output_size(
 
 
 def unpooled_plane(
-    spec: MaxUnpool2dSpec, plane: Pair, output_size: Sequence[int] | None = None
+    spec: MaxUnpool2dSpec,
+    plane: Pair,
+    output_size: Sequence[int] | None = None,
+    argument: str = "output_size",
 ) -> Pair:
     """Return the plane (H, W) that unpooling makes, or check the one asked for.
 
@@ -98,11 +101,11 @@ def unpooled_plane(
     vertical, horizontal = stamp_axes(spec, plane)
     if output_size is None:
         return vertical.output, horizontal.output
-    wanted = plane_of("output_size", output_size)
+    wanted = plane_of(argument, output_size)
     for size, axis in zip(wanted, (vertical, horizontal), strict=True):
         if abs(size - axis.output) >= axis.stride:
             raise ArgumentError(
-                "output_size",
+                argument,
                 wanted,
                 f"less than the stride {spec.stride} away from "
                 f"{(vertical.output, horizontal.output)} on each axis",

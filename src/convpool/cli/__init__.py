@@ -65,19 +65,18 @@ def status(arguments: list[str] | None = None) -> int:
     try:
         code = app(arguments, prog_name="convpool", standalone_mode=False)
     except (ArgumentError, ArgumentTypeError) as error:
-        return _fail(str(error), USAGE_ERROR)
+        code, message = USAGE_ERROR, str(error)
     except _TyperUsageError as error:
-        return _fail(error.format_message(), USAGE_ERROR)
+        code, message = USAGE_ERROR, error.format_message()
     except (ConvpoolError, OSError) as error:
-        return _fail(str(error), FAILED)
+        code, message = FAILED, str(error)
     except MemoryError as error:
-        return _fail(f"not enough memory: {error}", FAILED)
+        code, message = FAILED, f"not enough memory: {error}"
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", INTERRUPTED)
+        code, message = INTERRUPTED, "interrupted"
+    else:
+        # Newer versions of Typer return 130 for Ctrl-C.
+        message = "interrupted" if code == INTERRUPTED else ""
+    if message:
+        typer.echo(f"error: {' '.join(message.split())}", err=True)
     return code if isinstance(code, int) else 0
-
-
-def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
-    typer.echo(f"error: {line}", err=True)
-    return code

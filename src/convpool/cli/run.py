@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from convpool.errors import ArgumentError
+from convpool.notation import parse_net, parse_shape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +19,7 @@ def run(
     net: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[LAYER...]",
+            metavar="LAYER",
             help="Layers in order; edge filters and max pooling if none.",
         ),
     ] = None,
@@ -51,6 +52,8 @@ def run(
     ] = False,
 ) -> None:
     """Run images through layers; write TensorBoard events, contact sheets and a summary."""
+    layers = parse_net(net or [])  # before the imports: they take longer than finding a slip
+
     from rich.console import Console
 
     from convpool import runs
@@ -62,7 +65,7 @@ def run(
     if download:
         _download(data, data_dir, console)
     source = open_source(data, data_dir=data_dir, split=_split(split), size=pixels)
-    report = runs.plan_run(net or [], source)
+    report = runs.plan_run(layers, source)
     bar = _RunBar(console, source.name, chain_table(report))
     with bar:
         summary = runs.run(
@@ -82,8 +85,6 @@ def run(
 
 
 def _size(text: str) -> tuple[int, int]:
-    from convpool.notation import parse_shape
-
     shape = parse_shape("--size", text)
     if len(shape) != 2:
         raise ArgumentError("--size", text, "HxW, such as 224x224")
@@ -156,7 +157,8 @@ class _RunBar:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:  # stopping one that never started prints an empty line
+            self._bar.stop()
 
     def step(self, done: int, total: int) -> None:
         """Show how far the work is."""
@@ -181,8 +183,9 @@ def _print_summary(console: "Console", summary: "RunSummary") -> None:
     )
     files = ", ".join(summary.files)
     console.print(f"[bold]{summary.logdir}[/] holds the events, {files}", soft_wrap=True)
-    # TensorBoard shows a sample of a tag's pictures unless it is told to keep all of them.
-    everything = " --samples_per_plugin images=0" if summary.batches > 10 else ""
+    # TensorBoard keeps ten pictures a tag unless it is told how many; it takes 0 for none.
+    steps = summary.batches
+    everything = f" --samples_per_plugin images={steps}" if steps > 10 else ""
     console.print(
         f"Look at them with: [bold]tensorboard --logdir {summary.logdir}{everything}[/]",
         soft_wrap=True,

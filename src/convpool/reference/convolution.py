@@ -14,7 +14,7 @@ import numpy as np
 
 from convpool.arithmetic import stamp_axes, window_axes
 from convpool.reference.padding import Windows, pad, padded_axes, unpad
-from convpool.reference.precision import Array, accumulator, ieee, rounded
+from convpool.reference.precision import Array, ieee, rounded, widened
 from convpool.reference.taps import Axes, meetings
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
 
@@ -53,23 +53,21 @@ def correlate(big: Array, small: Array, axes: Axes, groups: int) -> Array:
 @ieee
 def conv2d(spec: Conv2dSpec, input: Array, weight: Array, bias: Array | None) -> Array:
     """Return the cross-correlation of images (N, C, H, W) with the filters, plus the bias."""
-    wide = accumulator(input.dtype)
     axes = window_axes(spec, (input.shape[2], input.shape[3]))
     plane = (axes[0].output, axes[1].output)
-    image, axes = _with_padding(spec, input.astype(wide), axes)
-    output = slide(image, weight.astype(wide), axes, plane, spec.groups)
+    image, axes = _with_padding(spec, widened(input), axes)
+    output = slide(image, widened(weight), axes, plane, spec.groups)
     return rounded(_biased(output, bias), input.dtype)
 
 
 @ieee
 def conv2d_input(spec: Conv2dSpec, plane: Plane, gradient: Array, weight: Array) -> Array:
     """Return the gradient by the input, whose plane (H, W) is given."""
-    wide = accumulator(gradient.dtype)
     original = window_axes(spec, plane)
     repeats = spec.padding_mode != "zeros"
     axes = padded_axes(original) if repeats else original
     target = (axes[0].size, axes[1].size)
-    result = stamp(gradient.astype(wide), weight.astype(wide), axes, target, spec.groups)
+    result = stamp(widened(gradient), widened(weight), axes, target, spec.groups)
     if repeats:
         result = unpad(result, original, spec.padding_mode)
     return rounded(result, gradient.dtype)
@@ -78,10 +76,9 @@ def conv2d_input(spec: Conv2dSpec, plane: Plane, gradient: Array, weight: Array)
 @ieee
 def conv2d_weight(spec: Conv2dSpec, input: Array, gradient: Array) -> Array:
     """Return the gradient by the weights."""
-    wide = accumulator(input.dtype)
     axes = window_axes(spec, (input.shape[2], input.shape[3]))
-    image, axes = _with_padding(spec, input.astype(wide), axes)
-    return rounded(correlate(image, gradient.astype(wide), axes, spec.groups), input.dtype)
+    image, axes = _with_padding(spec, widened(input), axes)
+    return rounded(correlate(image, widened(gradient), axes, spec.groups), input.dtype)
 
 
 @ieee
@@ -89,10 +86,9 @@ def conv_transpose2d(
     spec: ConvTranspose2dSpec, input: Array, weight: Array, bias: Array | None
 ) -> Array:
     """Return the sum of the kernels that each input pixel stamps on the output, plus the bias."""
-    wide = accumulator(input.dtype)
     axes = stamp_axes(spec, (input.shape[2], input.shape[3]))
     plane = (axes[0].output, axes[1].output)
-    output = stamp(input.astype(wide), weight.astype(wide), axes, plane, spec.groups)
+    output = stamp(widened(input), widened(weight), axes, plane, spec.groups)
     return rounded(_biased(output, bias), input.dtype)
 
 
@@ -101,26 +97,24 @@ def conv_transpose2d_input(
     spec: ConvTranspose2dSpec, plane: Plane, gradient: Array, weight: Array
 ) -> Array:
     """Return the gradient by the input, whose plane (H, W) is given."""
-    wide = accumulator(gradient.dtype)
     axes = stamp_axes(spec, plane)
-    result = slide(gradient.astype(wide), weight.astype(wide), axes, plane, spec.groups)
+    result = slide(widened(gradient), widened(weight), axes, plane, spec.groups)
     return rounded(result, gradient.dtype)
 
 
 @ieee
 def conv_transpose2d_weight(spec: ConvTranspose2dSpec, input: Array, gradient: Array) -> Array:
     """Return the gradient by the weights."""
-    wide = accumulator(input.dtype)
     axes = stamp_axes(spec, (input.shape[2], input.shape[3]))
-    result = correlate(gradient.astype(wide), input.astype(wide), axes, spec.groups)
+    result = correlate(widened(gradient), widened(input), axes, spec.groups)
     return rounded(result, input.dtype)
 
 
 @ieee
 def convolution_bias(gradient: Array) -> Array:
     """Return the gradient by the bias of either convolution: the sum over batch and pixels."""
-    total = gradient.sum(axis=(0, 2, 3), dtype=accumulator(gradient.dtype))
-    return rounded(total, gradient.dtype)
+    wide = widened(gradient)
+    return rounded(wide.sum(axis=(0, 2, 3), dtype=wide.dtype), gradient.dtype)
 
 
 def _with_padding(spec: Conv2dSpec, image: Array, axes: Windows) -> tuple[Array, Windows]:

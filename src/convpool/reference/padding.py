@@ -17,7 +17,7 @@ def pad(image: Array, axes: Windows, mode: str) -> Array:
         array([[3, 2, 1, 2, 3, 2]])
     """
     rows, columns = (_sources(axis, mode) for axis in axes)
-    return image[:, :, rows][:, :, :, columns]
+    return image.take(rows, axis=2).take(columns, axis=3)
 
 
 def unpad(gradient: Array, axes: Windows, mode: str) -> Array:

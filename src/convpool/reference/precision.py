@@ -26,6 +26,14 @@ def accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64) if dtype.kind == "f" else dtype
 
 
+def widened(array: Array) -> Array:
+    """Return a copy in the accumulator's type, row by row, whatever the layout of the array.
+
+    BLAS adds in another order for another layout, so equal numbers would give unequal bits.
+    """
+    return array.astype(accumulator(array.dtype), order="C")
+
+
 def rounded(array: Array, dtype: np.dtype[Any]) -> Array:
     """Return the array in its final type; what exceeds a float's range becomes infinite."""
     return array.astype(dtype, copy=False)

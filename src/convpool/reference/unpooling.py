@@ -27,6 +27,9 @@ def max_unpool2d_backward(_spec: MaxUnpool2dSpec, gradient: Array, indices: Arra
 
 
 def _flat(image: Array) -> Array:
-    """(N, C, H, W) -> (N*C, H*W), also where there is no image."""
+    """(N, C, H, W) -> (N*C, H*W), also where there is no image.
+
+    Laid out in this order, since NumPy assigns in the order of memory, and the last one must stay.
+    """
     batch, channels, height, width = image.shape
-    return image.reshape(batch * channels, height * width)
+    return np.ascontiguousarray(image.reshape(batch * channels, height * width))

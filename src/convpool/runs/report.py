@@ -1,0 +1,106 @@
+"""What a run leaves behind besides the events: contact sheets and summary.json."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.arithmetic import ChainReport, chain_record
+from convpool.pictures import ColourScale, Column, contact_sheet, tile_maps
+
+if TYPE_CHECKING:
+    from convpool.pictures.png import Picture
+
+Array = NDArray[Any]
+
+_ROWS = 6  # images on the sheet: what fits a screen with room for detail
+
+
+@dataclass(frozen=True)
+class Values:
+    """Smallest, largest and mean value of a layer's outputs over a run."""
+
+    lowest: float
+    highest: float
+    mean: float
+
+
+class ValueCounter:
+    """Gathers `Values` over batches."""
+
+    def __init__(self) -> None:
+        self._lowest, self._highest, self._sum, self._count = np.inf, -np.inf, 0.0, 0
+
+    def add(self, output: Array) -> None:
+        """Take one batch into account."""
+        self._lowest = min(self._lowest, float(output.min()))
+        self._highest = max(self._highest, float(output.max()))
+        self._sum += float(output.sum(dtype=np.float64))
+        self._count += output.size
+
+    @property
+    def values(self) -> Values:
+        """Those of all batches so far, of which there must be one."""
+        return Values(self._lowest, self._highest, self._sum / self._count)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The first batch's images, or a layer's outputs of them, and the scale to show them on."""
+
+    heading: str
+    maps: Array
+    scale: ColourScale
+
+
+def contact_sheets(
+    shown: Sequence[Shown], names: Sequence[str], title: str
+) -> "dict[str, Picture]":
+    """Return the pictures of the first batch by file name.
+
+    `sheet.png` follows a few images, spread over the batch, through all layers; `input.png` and
+    `output.png` show the whole batch, as TensorBoard does.
+    """
+    count = len(names)
+    rows = min(_ROWS, count)
+    chosen = [count * row // rows for row in range(rows)]
+    columns = [
+        Column(part.heading, _shape_text(part.maps.shape[1:]), part.maps[chosen], part.scale)
+        for part in shown
+    ]
+    sheet = contact_sheet(
+        columns,
+        title=title,
+        names=[names[number] for number in chosen],
+        footer="Black is low, white is high, on one scale a column; zero is written where it lies.",
+        rows=rows,
+    )
+    return {
+        "sheet.png": sheet,
+        "input.png": tile_maps(shown[0].maps, shown[0].scale).pixels,
+        "output.png": tile_maps(shown[-1].maps, shown[-1].scale).pixels,
+    }
+
+
+def summary_json(report: ChainReport, values: Sequence[Values], facts: dict[str, Any]) -> bytes:
+    """Return summary.json: the facts of the run, and the net's report with each layer's values."""
+    record = chain_record(report)
+    for layer, seen in zip(record["layers"], values, strict=True):
+        layer["values"] = {
+            "min": _finite(seen.lowest),
+            "max": _finite(seen.highest),
+            "mean": _finite(seen.mean),
+        }
+    return (json.dumps({**facts, "net": record}, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _finite(value: float) -> float | str:
+    """Return the value as JSON can hold it: "nan" and "inf" as text."""
+    return value if np.isfinite(value) else str(value)
+
+
+def _shape_text(shape: Sequence[int]) -> str:
+    return " × ".join(str(size) for size in shape)

@@ -1,0 +1,152 @@
+"""Plan, then run: which engine is chosen, what falls through and what doesn't."""
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+from convpool import dispatch, reference
+from convpool import functional as F  # noqa: N812
+from convpool.dispatch import ENGINES, Engine, Plan, Request, plan
+from convpool.spec import Conv2dSpec, LayerSpec, MaxPool2dSpec
+
+POOL = MaxPool2dSpec(2)
+CALL: tuple[str, LayerSpec, tuple[int, ...], str] = ("max_pool2d", POOL, (3, 8, 8), "float32")
+IMAGE = np.zeros((3, 8, 8), "float32")
+
+
+@pytest.fixture(autouse=True)
+def fresh_plans() -> Iterator[None]:
+    """Plans are kept: none made with a test's engines may outlive it."""
+    plan.cache_clear()
+    yield
+    plan.cache_clear()
+
+
+def put_before_the_others(monkeypatch: pytest.MonkeyPatch, *engines: Engine) -> None:
+    monkeypatch.setattr(dispatch, "ENGINES", (*engines, *ENGINES))
+
+
+def engine(name: str, run: Any, reason: str | None) -> Engine:
+    return Engine(name, {"max_pool2d": run}, lambda _: reason)
+
+
+def test_a_plan_is_made_once() -> None:
+    first = plan(*CALL)
+    assert plan("max_pool2d", MaxPool2dSpec((2, 2), stride=2), (3, 8, 8), "float32") is first
+    for other in (
+        ("avg_pool2d", *CALL[1:]),
+        ("max_pool2d", MaxPool2dSpec(3), (3, 8, 8), "float32"),
+        ("max_pool2d", POOL, (3, 8, 9), "float32"),
+        ("max_pool2d", POOL, (3, 8, 8), "float64"),
+    ):
+        assert plan(*other) is not first
+
+
+def test_the_reference_takes_every_operation_of_its_own() -> None:
+    assert ENGINES[-1].name == "reference"
+    for name in reference.__all__:
+        chosen = plan(name, POOL, (3, 8, 8), "float32")
+        assert chosen.engine == "reference"
+        assert chosen.run is getattr(reference, name)
+        assert chosen.refusals == ()
+
+
+def test_the_explanation() -> None:
+    text = plan("conv2d", Conv2dSpec(3, 8, 3, padding=1), (3, 8, 8), "float16").explain()
+    assert text == (
+        "conv2d of Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))\n"
+        "on (3, 8, 8) float16\n"
+        "chosen: reference"
+    )
+
+
+def test_a_request_knows_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images, one or many, in a batch or not, are asked for alike and planned once."""
+    asked: list[Request] = []
+
+    def watch(request: Request) -> str:
+        asked.append(request)
+        return "only watches"
+
+    put_before_the_others(monkeypatch, Engine("watcher", {}, watch))
+    for batch in ((), (1,), (7,), (0,)):
+        F.max_pool2d(np.zeros((*batch, 3, 8, 8), "float32"), 2)
+    assert asked == [Request(*CALL)]
+    gradient, indices = np.zeros((7, 3, 4, 4)), np.zeros((7, 3, 4, 4), np.int64)
+    for images in (1, 7):
+        F.max_pool2d_backward(gradient[:images], indices[:images], (images, 3, 8, 8), 2)
+    assert asked[1:] == [Request("max_pool2d_backward", POOL, (3, 8, 8), "float64")]
+
+
+def test_the_first_engine_that_does_not_refuse_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def run(*arguments: Any) -> str:
+        calls.append(arguments)
+        return "result"
+
+    engines = (
+        engine("wide", never, "needs 16 channels, not 3"),
+        engine("odd", never, "needs a kernel of 3"),
+        engine("fast", run, None),
+        engine("slow", never, None),
+    )
+    put_before_the_others(monkeypatch, *engines)
+    chosen = plan(*CALL)
+    assert chosen == Plan(
+        Request(*CALL),
+        "fast",
+        (("wide", "needs 16 channels, not 3"), ("odd", "needs a kernel of 3")),
+        run,
+    )
+    assert chosen.explain().splitlines()[2:] == [
+        "refused: wide (needs 16 channels, not 3)",
+        "refused: odd (needs a kernel of 3)",
+        "chosen: fast",
+    ]
+    assert F.max_pool2d(IMAGE, 2) == "r"  # the one image of the "batch" that the engine returned
+    ((spec, images),) = calls
+    assert spec == POOL
+    assert images.shape == (1, 3, 8, 8)
+
+
+def test_where_all_others_refuse_the_reference_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_before_the_others(monkeypatch, engine("fast", never, "not today"))
+    assert plan(*CALL).engine == "reference"
+    assert F.max_pool2d(IMAGE, 2).shape == (3, 4, 4)
+
+
+class BrokenKernelError(Exception):
+    """What no caller may swallow."""
+
+
+def never(*_: Any) -> NoReturn:
+    raise BrokenKernelError
+
+
+def test_an_error_inside_an_engine_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It doesn't turn into a slow path, at the first call or a later one."""
+    put_before_the_others(monkeypatch, engine("broken", never, None))
+    for _ in range(2):
+        with pytest.raises(BrokenKernelError):
+            F.max_pool2d(IMAGE, 2)
+
+
+def test_so_is_one_in_its_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_before_the_others(monkeypatch, Engine("broken", {}, never))
+    with pytest.raises(BrokenKernelError):
+        F.max_pool2d(IMAGE, 2)
+
+
+def test_an_engine_that_accepts_must_have_the_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_before_the_others(monkeypatch, Engine("empty", {}, lambda _: None))
+    with pytest.raises(KeyError, match="max_pool2d"):
+        plan(*CALL)
+
+
+def test_the_last_engine_must_not_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "ENGINES", (engine("picky", never, "never does"),))
+    with pytest.raises(AssertionError, match="never does"):
+        plan(*CALL)
