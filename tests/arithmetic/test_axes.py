@@ -37,7 +37,7 @@ def test_a_window_layer_has_an_output_for_each_window_taken(axis: Window) -> Non
     taken = windows_taken(axis)
     assert max(axis.output, 0) == len(taken)
     for window, taps in enumerate(taken):
-        assert [axis.source(window, tap) for tap in range(axis.kernel)] == list(taps)
+        assert [axis.position(window, tap) for tap in range(axis.kernel)] == list(taps)
 
 
 @given(windows())
@@ -45,7 +45,7 @@ def test_covering_names_the_windows_whose_tap_is_on_the_input(axis: Window) -> N
     taken = windows_taken(axis)
     for tap in range(axis.kernel):
         covering = [w for w, taps in enumerate(taken) if 0 <= taps[tap] < axis.size]
-        assert list(axis.covering(tap)) == covering
+        assert list(axis.inside(tap)) == covering
 
 
 @given(windows(pooling=True))
@@ -76,10 +76,10 @@ def test_a_stamp_layer_is_as_long_as_its_stamps_less_the_crop(axis: Stamp) -> No
     first, last = all_stamps[0][0], all_stamps[-1][-1]
     assert axis.output == last + 1 - first + axis.extra - axis.before - axis.after
     for pixel, taps in enumerate(all_stamps):
-        assert [axis.target(pixel, tap) for tap in range(axis.kernel)] == list(taps)
+        assert [axis.position(pixel, tap) for tap in range(axis.kernel)] == list(taps)
     for tap in range(axis.kernel):
         landing = [i for i, taps in enumerate(all_stamps) if 0 <= taps[tap] < axis.output]
-        assert list(axis.landing(tap)) == landing
+        assert list(axis.inside(tap)) == landing
 
 
 @given(windows(pooling=True))

@@ -113,7 +113,7 @@ def cells(axes: tuple[Window, Window], row: int, column: int) -> tuple[list[int]
     """The rows and the columns of the input on which the taps of one window lie."""
     on_input = []
     for axis, window in zip(axes, (row, column), strict=True):
-        places = [axis.source(window, tap) for tap in range(axis.kernel)]
+        places = [axis.position(window, tap) for tap in range(axis.kernel)]
         on_input.append([place for place in places if 0 <= place < axis.size])
     return on_input[0], on_input[1]
 

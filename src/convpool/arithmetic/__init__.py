@@ -3,7 +3,7 @@
 Each rule stands here once; kernels, pictures, tables and commands ask for it and never repeat it.
 """
 
-from convpool.arithmetic.axes import Stamp, Window, stamp_axes, window_axes
+from convpool.arithmetic.axes import Axis, Stamp, Window, stamp_axes, window_axes
 from convpool.arithmetic.cost import Memory, effective_macs, macs, memory, parameters
 from convpool.arithmetic.field import AxisField, ReceptiveField, receptive_field
 from convpool.arithmetic.formulas import field_formulas, macs_formula, parameters_formula
@@ -20,6 +20,7 @@ from convpool.arithmetic.sizes import (
 )
 
 __all__ = [
+    "Axis",
     "AxisField",
     "ChainReport",
     "LayerReport",

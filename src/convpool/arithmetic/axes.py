@@ -10,17 +10,17 @@ padding of the two sides of an axis told apart. All numbers are exact Python int
 
 from dataclasses import dataclass
 
+from convpool.arithmetic.counting import clipped_sum
 from convpool.spec import Conv2dSpec, StampSpec, WindowSpec
 from convpool.spec.arguments import Pair
 
 
 @dataclass(frozen=True)
-class Window:
-    """One axis of a layer that slides a window over its input; all lengths in pixels.
+class Axis:
+    """What windows and stamps have in common: taps that join a small image to a big one.
 
-    Example:
-        >>> Window(size=5, kernel=3, stride=2, before=1, after=1).output
-        3
+    Tap t of pixel i of the small image meets pixel i*s - p_lo + t*d of the big one. For a window
+    layer the small image is the output and the big one the input; for a stamp layer, the reverse.
     """
 
     size: int
@@ -29,12 +29,89 @@ class Window:
     before: int = 0
     after: int = 0
     dilation: int = 1
-    ceil_mode: bool = False
+
+    @property
+    def output(self) -> int:
+        """Length of the layer's output; below 1 where it has none."""
+        raise NotImplementedError
+
+    @property
+    def rule(self) -> str:
+        """The size rule in symbols, with those of this package's documentation."""
+        raise NotImplementedError
+
+    @property
+    def formula(self) -> str:
+        """The size rule with this axis's numbers put in, as text."""
+        raise NotImplementedError
+
+    @property
+    def small(self) -> int:
+        """Length of the small image."""
+        raise NotImplementedError
+
+    @property
+    def big(self) -> int:
+        """Length of the big image, without padding."""
+        raise NotImplementedError
 
     @property
     def reach(self) -> int:
-        """Pixels from the first to the last one that a window touches, d(k-1) + 1."""
+        """Pixels from the first to the last one under the taps, d(k-1) + 1."""
         return self.dilation * (self.kernel - 1) + 1
+
+    def position(self, pixel: int, tap: int) -> int:
+        """Return the position on the big image under a tap of a small image's pixel.
+
+        It may lie on padding: negative, or beyond the last pixel.
+        """
+        return pixel * self.stride - self.before + tap * self.dilation
+
+    def inside(self, tap: int) -> range:
+        """Return the small image's pixels whose given tap lies on the big image itself.
+
+        Example:
+            >>> Window(size=5, kernel=3, stride=2, before=1, after=1).inside(tap=0)
+            range(1, 3)
+        """
+        offset = self.position(0, tap)
+        first = max(0, -(offset // self.stride))
+        end = min(self.small, (self.big - 1 - offset) // self.stride + 1)
+        return range(first, max(first, end))
+
+    @property
+    def products(self) -> int:
+        """Number of pixels and taps that meet on the big image itself, not on padding.
+
+        Example:
+            >>> Window(size=5, kernel=3, before=1, after=1).products
+            13
+        """
+        # Tap by tap this would take as long as the kernel is; a kernel may be 2**59 wide.
+        below = [
+            clipped_sum(
+                count=self.kernel,
+                step=self.dilation,
+                # taps counted from the last, so that the terms grow
+                start=end - self.position(0, self.kernel - 1) + self.stride - 1,
+                divisor=self.stride,
+                limit=self.small,
+            )
+            for end in (self.big, 0)
+        ]
+        return below[0] - below[1]
+
+
+@dataclass(frozen=True)
+class Window(Axis):
+    """One axis of a layer that slides a window over its input; all lengths in pixels.
+
+    Example:
+        >>> Window(size=5, kernel=3, stride=2, before=1, after=1).output
+        3
+    """
+
+    ceil_mode: bool = False
 
     @property
     def padded(self) -> int:
@@ -89,9 +166,15 @@ class Window:
             )
         return text
 
-    def source(self, window: int, tap: int) -> int:
-        """Return the input position under one tap of one window; negative in the near padding."""
-        return window * self.stride - self.before + tap * self.dilation
+    @property
+    def small(self) -> int:
+        """Number of windows."""
+        return self.output
+
+    @property
+    def big(self) -> int:
+        """Length of the input."""
+        return self.size
 
     def cells(self, window: int, *, with_padding: bool) -> int:
         """Return how many cells of a window count in an average (for dilation 1).
@@ -104,7 +187,7 @@ class Window:
             >>> [axis.cells(window, with_padding=True) for window in range(axis.output)]
             [2, 2]
         """
-        start = self.source(window, 0)
+        start = self.position(window, 0)
         end = start + self.kernel
         if with_padding:
             return min(end, self.size + self.after) - start
@@ -119,7 +202,7 @@ class Window:
             >>> Window(size=5, kernel=3, stride=2, before=1, after=1, dilation=2).first_cell(0)
             1
         """
-        start = self.source(window, 0)
+        start = self.position(window, 0)
         return start if start >= 0 else start % self.dilation
 
     def touches(self, window: int) -> bool:
@@ -129,20 +212,11 @@ class Window:
             >>> Window(size=2, kernel=2, before=1, after=1, dilation=3).touches(0)
             False
         """
-        return self.first_cell(window) <= min(self.size - 1, self.source(window, self.kernel - 1))
-
-    def covering(self, tap: int) -> range:
-        """Return the windows whose given tap lies on the input itself and not on padding.
-
-        Example:
-            >>> Window(size=5, kernel=3, stride=2, before=1, after=1).covering(tap=0)
-            range(1, 3)
-        """
-        return _inside(self.output, self.stride, self.source(0, tap), self.size)
+        return self.first_cell(window) <= min(self.size - 1, self.position(window, self.kernel - 1))
 
 
 @dataclass(frozen=True)
-class Stamp:
+class Stamp(Axis):
     """One axis of a layer whose input pixels stamp windows on the output; all lengths in pixels.
 
     `before` and `after` are cropped from the output, `extra` (output_padding) is added at its end.
@@ -152,18 +226,7 @@ class Stamp:
         6
     """
 
-    size: int
-    kernel: int
-    stride: int = 1
-    before: int = 0
-    after: int = 0
-    dilation: int = 1
     extra: int = 0
-
-    @property
-    def reach(self) -> int:
-        """Pixels from the first to the last one of a stamp, d(k-1) + 1."""
-        return self.dilation * (self.kernel - 1) + 1
 
     @property
     def output(self) -> int:
@@ -189,18 +252,15 @@ class Stamp:
             f" + {self.dilation}*({self.kernel}-1) + {self.extra} + 1 = {self.output}"
         )
 
-    def target(self, pixel: int, tap: int) -> int:
-        """Return the output position on which one tap of an input pixel's stamp lands."""
-        return pixel * self.stride - self.before + tap * self.dilation
+    @property
+    def small(self) -> int:
+        """Length of the input."""
+        return self.size
 
-    def landing(self, tap: int) -> range:
-        """Return the input positions whose given tap lands on the output and isn't cropped.
-
-        Example:
-            >>> Stamp(size=3, kernel=3, stride=2, before=1, after=1).landing(tap=0)
-            range(1, 3)
-        """
-        return _inside(self.size, self.stride, self.target(0, tap), self.output)
+    @property
+    def big(self) -> int:
+        """Length of the output."""
+        return self.output
 
 
 def window_axes(spec: WindowSpec, plane: Pair) -> tuple[Window, Window]:
@@ -242,10 +302,3 @@ def stamp_axes(spec: StampSpec, plane: Pair) -> tuple[Stamp, Stamp]:
         )
     )
     return vertical, horizontal
-
-
-def _inside(count: int, stride: int, offset: int, length: int) -> range:
-    """Return the indices i below `count` for which 0 <= i * stride + offset < length."""
-    first = max(0, -(offset // stride))
-    end = min(count, (length - 1 - offset) // stride + 1)
-    return range(first, max(first, end))

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from convpool.arithmetic.axes import stamp_axes, window_axes
-from convpool.arithmetic.sizes import output_shape
+from convpool.arithmetic.sizes import axes_of, output_shape
 from convpool.spec import Conv2dSpec, ConvolutionSpec, LayerSpec
 
 
@@ -85,19 +84,10 @@ def effective_macs(spec: LayerSpec, shape: Sequence[int]) -> int:
         return 0
     output_shape(spec, shape)
     batch, plane = prod(shape[:-3]), (shape[-2], shape[-1])
-    if isinstance(spec, Conv2dSpec):
-        if spec.padding_mode != "zeros":
-            return macs(spec, shape)
-        hits = [
-            sum(len(axis.covering(tap)) for tap in range(axis.kernel))
-            for axis in window_axes(spec, plane)
-        ]
-    else:
-        hits = [
-            sum(len(axis.landing(tap)) for tap in range(axis.kernel))
-            for axis in stamp_axes(spec, plane)
-        ]
-    return batch * prod(hits) * prod(spec.weight_shape[:2])
+    if spec.padding_mode != "zeros":
+        return macs(spec, shape)
+    vertical, horizontal = axes_of(spec, plane)
+    return batch * vertical.products * horizontal.products * prod(spec.weight_shape[:2])
 
 
 def memory(spec: LayerSpec, shape: Sequence[int], itemsize: int = 4) -> Memory:

@@ -29,6 +29,8 @@ from convpool.arithmetic.axes import Stamp, Window
 from convpool.arithmetic.sizes import axes_of
 from convpool.spec import LayerSpec
 
+_TAPS_LOOKED_AT = 10_000
+
 
 @dataclass(frozen=True)
 class AxisField:
@@ -108,4 +110,8 @@ def _span_before(axis: Window | Stamp, span: int) -> int:
     if isinstance(axis, Window):
         return span * axis.stride + axis.reach - 1
     furthest = range(axis.reach - 1 + span, span - 1, -axis.dilation)  # u*d + span
-    return next(end // axis.stride for end in furthest if end % axis.stride <= 2 * span)
+    # Kernels and strides of thousands of pixels would take long; all their taps bound the span too.
+    for end in furthest[:_TAPS_LOOKED_AT]:
+        if end % axis.stride <= 2 * span:
+            return end // axis.stride
+    return furthest.start // axis.stride

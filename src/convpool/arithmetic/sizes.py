@@ -8,6 +8,7 @@ from convpool.arithmetic.padding import check_padding
 from convpool.errors import ArgumentError
 from convpool.spec import (
     Conv2dSpec,
+    ConvolutionSpec,
     ConvTranspose2dSpec,
     LayerSpec,
     MaxUnpool2dSpec,
@@ -51,9 +52,7 @@ def output_shape(spec: LayerSpec, shape: Sequence[int], argument: str = "input")
     for name, axis in (("height", vertical), ("width", horizontal)):
         if axis.output < 1:
             raise _too_small(spec, name, axis)
-    channels = (
-        spec.out_channels if isinstance(spec, Conv2dSpec | ConvTranspose2dSpec) else checked[-3]
-    )
+    channels = spec.out_channels if isinstance(spec, ConvolutionSpec) else checked[-3]
     result = (*checked[:-3], channels, vertical.output, horizontal.output)
     check_capacity(f"output of {spec}", result)
     return result
@@ -139,11 +138,13 @@ def _check_input(spec: LayerSpec, shape: Shape, argument: str) -> Shape:
         raise ArgumentError(
             argument, shape, "of at least 1 channel, row and column (only the batch may be empty)"
         )
-    if isinstance(spec, Conv2dSpec | ConvTranspose2dSpec) and shape[-3] != spec.in_channels:
+    if isinstance(spec, ConvolutionSpec) and shape[-3] != spec.in_channels:
         raise ArgumentError(
             argument, shape, f"of {spec.in_channels} channels, not {shape[-3]}, for {spec}"
         )
     check_capacity(argument, shape)
+    if isinstance(spec, ConvolutionSpec):
+        check_capacity(f"shape of the weights of {spec}", spec.weight_shape)
     return shape
 
 

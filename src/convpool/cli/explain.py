@@ -59,7 +59,7 @@ def _print_report(report: "ChainReport") -> None:
 
 def _sections(layer: "LayerReport", before: "ReceptiveField") -> Iterator[tuple[str, list[str]]]:
     """Yield the name and the lines of each number of a layer."""
-    from convpool.arithmetic import macs_formula, parameters_formula
+    from convpool.arithmetic import Window, macs_formula, parameters_formula
     from convpool.cli.tables import bytes_text, shape_text
 
     yield from _size_sections(layer)
@@ -67,7 +67,8 @@ def _sections(layer: "LayerReport", before: "ReceptiveField") -> Iterator[tuple[
     yield "parameters", [parameters_formula(layer.layer)]
     macs = [macs_formula(layer)]
     if layer.effective_macs != layer.macs:
-        macs.append(f"{layer.effective_macs:,} of them touch a real pixel")
+        real = "don't touch padding" if isinstance(layer.axes[0], Window) else "aren't cropped"
+        macs.append(f"{layer.effective_macs:,} of them {real}")
     yield "MACs", macs
     memory = layer.memory
     yield (

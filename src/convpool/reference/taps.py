@@ -7,7 +7,7 @@ directions. For tap t, pixel i of the small image meets pixel i*s + t*d - p_lo o
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from convpool.arithmetic import Stamp, Window
+from convpool.arithmetic import Axis, Stamp, Window
 
 Axes = tuple[Window, Window] | tuple[Stamp, Stamp]
 Region = tuple[slice, slice, slice, slice]
@@ -44,18 +44,14 @@ def meetings(axes: Axes) -> Iterator[Meeting]:
             )
 
 
-def _slices(axis: Window | Stamp) -> list[tuple[slice, slice]]:
+def _slices(axis: Axis) -> list[tuple[slice, slice]]:
     """For each tap, return the slices of the big and of the small image along one axis."""
     pairs = []
     for tap in range(axis.kernel):
-        if isinstance(axis, Window):
-            small, first = axis.covering(tap), axis.source(0, tap)
-        else:
-            small, first = axis.landing(tap), axis.target(0, tap)
+        small = axis.inside(tap)
         big = slice(0, 0)
         if small:
-            big = slice(
-                first + small[0] * axis.stride, first + small[-1] * axis.stride + 1, axis.stride
-            )
+            last = axis.position(small[-1], tap)
+            big = slice(axis.position(small[0], tap), last + 1, axis.stride)
         pairs.append((big, slice(small.start, small.stop)))
     return pairs
