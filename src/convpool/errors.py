@@ -70,4 +70,6 @@ def shown(value: object) -> str:
         text = _BRIEF.repr(value)
     except ValueError:  # Python doesn't print ints of more than 4,300 digits
         text = f"{type(value).__name__} too long to print"
+    if not isinstance(value, str):
+        text = " ".join(text.split())  # an array's repr has lines
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

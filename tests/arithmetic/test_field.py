@@ -244,7 +244,8 @@ def test_the_gradient_lands_in_the_field(chain: list[LayerSpec]) -> None:
 
 
 def run(layer: LayerSpec, image: np.ndarray) -> np.ndarray:
-    weight = np.ones((1, 1, *layer.kernel_size))
+    pooling = isinstance(layer, AvgPool2dSpec)
+    weight = None if pooling else np.ones((1, 1, *layer.kernel_size))
     output: np.ndarray = F.apply(layer, image, weight)
     return output
 

@@ -126,3 +126,29 @@ def test_wrong_call(
         F.apply(layer, **{"input": IMAGE} | arrays)
     assert type(caught.value) is kind
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layer", "arrays", "argument"),
+    [
+        (MaxPool2dSpec(2), {"weight": np.ones((1, 1, 2, 2))}, "weight"),
+        (AvgPool2dSpec(2), {"indices": np.zeros((1, 1, 2, 2), np.int64)}, "indices"),
+        (Conv2dSpec(1, 1, 1, bias=False), {"bias": np.ones(1)}, "bias"),
+        (Conv2dSpec(1, 1, 1), {"output_size": (4, 4)}, "output_size"),
+    ],
+)
+def test_what_the_layer_does_not_take_is_refused(
+    layer: LayerSpec, arrays: dict[str, Any], argument: str
+) -> None:
+    with pytest.raises(
+        ArgumentError, match=rf"{argument} is .* but must be left out for {layer.name}"
+    ):
+        F.apply(layer, np.ones((1, 1, 4, 4)), **arrays)
+
+
+def test_output_size_of_a_transposed_convolution() -> None:
+    layer = ConvTranspose2dSpec(1, 1, 3, stride=2, bias=False)
+    output = F.apply(layer, np.ones((1, 3, 3)), np.ones((1, 1, 3, 3)), output_size=(8, 7))
+    assert output.shape == (1, 8, 7)
+    with pytest.raises(ArgumentError, match=r"output_size is \(9, 7\), but must be between"):
+        F.apply(layer, np.ones((1, 3, 3)), np.ones((1, 1, 3, 3)), output_size=(9, 7))

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from convpool.arithmetic import check_capacity, output_shape, unpooled_plane
+from convpool.arithmetic import check_capacity, output_shape, unpooled_plane, with_output_size
 from convpool.dispatch import plan
-from convpool.errors import ArgumentTypeError
+from convpool.errors import ArgumentError, ArgumentTypeError
 from convpool.functional.arrays import (
     COMPARED,
     SUMMED,
@@ -43,34 +43,54 @@ def apply(
         layer: a layer as a value, such as `parse_layer("MaxPool2d(2)")`.
         input: images (N, C, H, W), or one image (C, H, W).
         weight: of `layer.weight_shape`, for the convolutions.
-        bias: (C_out,), for the convolutions that have one.
-        indices: for MaxUnpool2d.
-        output_size: for MaxUnpool2d, (H, W).
+        bias: (C_out,), for the convolutions that have one (`bias=True`, the default); zeros if
+            left out.
+        indices: for MaxUnpool2d, those that max pooling returned.
+        output_size: for ConvTranspose2d and MaxUnpool2d, (H, W) with or without N and C before it.
 
     Returns:
         The output, and for MaxPool2d(return_indices=True) the pair (values, indices).
 
     Raises:
-        ArgumentError, ArgumentTypeError, DtypeError: as the layer's own function.
+        ArgumentError, ArgumentTypeError, DtypeError: as the layer's own function; also for an
+            array that is missing, or that the layer doesn't take.
 
     Example:
         >>> import numpy as np
         >>> apply(MaxPool2dSpec(2), np.array([[[1, 2], [4, 3]]]))
         array([[[4]]])
     """
+    if not isinstance(layer, LayerSpec):
+        raise ArgumentTypeError("layer", layer, "a layer such as parse_layer('MaxPool2d(2)')")
+    arrays = {"weight": weight, "bias": bias, "indices": indices, "output_size": output_size}
+    for argument, value in arrays.items():
+        if value is not None and not _takes(layer, argument):
+            raise ArgumentError(argument, value, f"left out for {layer}")
     if isinstance(layer, ConvolutionSpec):
         if weight is None:
             raise ArgumentTypeError("weight", weight, f"an array of shape {layer.weight_shape}")
+        if isinstance(layer, ConvTranspose2dSpec) and output_size is not None:
+            height, width = as_batch("input", check_array("input", input, SUMMED)).shape[2:]
+            check_sequence("output_size", output_size)
+            layer = with_output_size(layer, (height, width), output_size)
         return convolve(layer, input, weight, bias)
     if isinstance(layer, MaxPool2dSpec):
         return max_pool(layer, input)
     if isinstance(layer, AvgPool2dSpec):
         return avg_pool(layer, input)
-    if not isinstance(layer, MaxUnpool2dSpec):
-        raise ArgumentTypeError("layer", layer, "a layer such as parse_layer('MaxPool2d(2)')")
     if indices is None:
         raise ArgumentTypeError("indices", indices, "those that max pooling returned")
     return unpool(layer, input, indices, output_size)
+
+
+def _takes(layer: LayerSpec, argument: str) -> bool:
+    if argument == "weight":
+        return isinstance(layer, ConvolutionSpec)
+    if argument == "bias":
+        return isinstance(layer, ConvolutionSpec) and layer.bias
+    if argument == "indices":
+        return isinstance(layer, MaxUnpool2dSpec)
+    return isinstance(layer, ConvTranspose2dSpec | MaxUnpool2dSpec)
 
 
 def convolve(

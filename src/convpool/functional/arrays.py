@@ -50,7 +50,7 @@ def check_like(argument: str, value: object, like: Array, shape: Shape | None = 
     """Return the value if it is an array of the input's element type, and of the shape if given."""
     if not isinstance(value, np.ndarray):
         raise ArgumentTypeError(argument, value, "a NumPy array")
-    if value.dtype != like.dtype:
+    if value.dtype.name != like.dtype.name:  # the byte order may differ
         raise DtypeError(argument, value.dtype, f"the input's, {like.dtype}")
     return value if shape is None else check_shape(argument, value, shape)
 
@@ -75,7 +75,7 @@ def check_indices(indices: object, shape: Shape) -> Array:
     """Return the indices if they are int64 and of the shape of what they belong to."""
     if not isinstance(indices, np.ndarray):
         raise ArgumentTypeError("indices", indices, "a NumPy array")
-    if indices.dtype != np.int64:
+    if indices.dtype.name != "int64":
         raise DtypeError("indices", indices.dtype, "int64")
     return check_shape("indices", indices, shape)
 
