@@ -6,26 +6,17 @@ inside an engine is an error. The request holds neither batch size nor thread co
 result never depends on its company.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from convpool import reference
+from convpool import kernels, reference
 from convpool.arithmetic import Shape
+from convpool.request import Request
 from convpool.spec import LayerSpec
 
 Operator = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be done: an operation of a layer on images (C, H, W) of an element type."""
-
-    operation: str
-    spec: LayerSpec
-    image_shape: Shape
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -33,9 +24,10 @@ class Engine:
     """One way to carry out operations."""
 
     name: str
-    operations: Mapping[str, Operator]
     refusal: Callable[[Request], str | None]
     """Returns why the engine can't take a request, or None if it can."""
+    prepare: Callable[[Request], Operator]
+    """Returns the function of the arrays that carries out a request."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +38,17 @@ class Plan:
     engine: str
     refusals: tuple[tuple[str, str], ...]
     run: Operator
+    """The function of the arrays; the layer is in it."""
 
     def explain(self) -> str:
         """Return the choice as text, one line an engine.
 
         Example:
             >>> from convpool.spec import MaxPool2dSpec
-            >>> print(plan("max_pool2d", MaxPool2dSpec(2), (3, 32, 32), "float32").explain())
+            >>> print(plan("max_pool2d", MaxPool2dSpec(2), (3, 32, 32), "int8").explain())
             max_pool2d of MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
-            on (3, 32, 32) float32
+            on (3, 32, 32) int8
+            refused: kernels (dtype int8 is not one of float32, float64)
             chosen: reference
         """
         request = self.request
@@ -68,11 +62,8 @@ class Plan:
 
 
 ENGINES: tuple[Engine, ...] = (
-    Engine(
-        name="reference",
-        operations={name: getattr(reference, name) for name in reference.__all__},
-        refusal=lambda _request: None,
-    ),
+    Engine("kernels", kernels.refusal, kernels.prepare),
+    Engine("reference", lambda _request: None, reference.prepare),
 )
 
 
@@ -80,14 +71,13 @@ ENGINES: tuple[Engine, ...] = (
 def plan(operation: str, spec: LayerSpec, image_shape: Shape, dtype: str) -> Plan:
     """Return the plan for an operation of a layer on images of shape (C, H, W).
 
-    `image_shape` and `dtype` are those of the layer's input in the forward direction, for its
-    gradients too. The arrays must have been checked already.
+    The arguments are those of `Request`. The arrays must have been checked already.
     """
     request = Request(operation, spec, image_shape, dtype)
     refusals: list[tuple[str, str]] = []
     for engine in ENGINES:
         reason = engine.refusal(request)
         if reason is None:
-            return Plan(request, engine.name, tuple(refusals), engine.operations[operation])
+            return Plan(request, engine.name, tuple(refusals), engine.prepare(request))
         refusals.append((engine.name, reason))
     raise AssertionError(f"the last engine refused {request}: {refusals}")

@@ -143,7 +143,7 @@ def _run(operation: str, layer: LayerSpec, input: Array, *rest: Any) -> Any:
     """Plan and run for images or for one image; what comes back has the rank of the input."""
     images = as_batch("input", input)
     run = plan(operation, layer, images.shape[1:], input.dtype.name).run
-    result = run(layer, images, *rest)
+    result = run(images, *rest)
     if input.ndim == 4:
         return result
     return tuple(array[0] for array in result) if isinstance(result, tuple) else result[0]

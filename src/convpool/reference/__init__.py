@@ -5,6 +5,10 @@ works for float16, float32, float64 and all integer types (max pooling for bool 
 written to be read beside the formulas; speed is the kernels' business.
 """
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from convpool.reference.average_pooling import avg_pool2d, avg_pool2d_backward
 from convpool.reference.convolution import (
     conv2d,
@@ -21,6 +25,7 @@ from convpool.reference.max_pooling import (
     max_pool2d_with_indices,
 )
 from convpool.reference.unpooling import max_unpool2d, max_unpool2d_backward
+from convpool.request import Request
 
 __all__ = [
     "avg_pool2d",
@@ -37,4 +42,11 @@ __all__ = [
     "max_pool2d_with_indices",
     "max_unpool2d",
     "max_unpool2d_backward",
+    "prepare",
 ]
+
+
+def prepare(request: Request) -> Callable[..., Any]:
+    """Return the operation that is requested, as a function of the arrays."""
+    operation: Callable[..., Any] = globals()[request.operation]
+    return partial(operation, request.spec)

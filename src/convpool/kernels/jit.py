@@ -1,0 +1,170 @@
+"""How kernels are compiled: flags, a cache of the package's own on disk, threads, forks.
+
+Measured facts behind it (Numba 0.68):
+- A function's cache key holds its bytecode and closure but not whether it was compiled parallel, so
+  the two twins of a kernel need two files.
+- Numba notices edits of a function's own file only; the cache folder's name holds a hash of all
+  kernels, of the CPU and of the versions instead.
+- A truncated cache file raises when it is loaded: it is deleted and compiled anew.
+- After a fork, OpenMP's threads are gone and a parallel region in the child hangs: the child runs
+  the serial twin.
+"""
+
+# Numba's own classes are untyped.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching
+
+ENVIRONMENT = "CONVPOOL_CACHE_DIR"
+"""Environment variable with the folder for compiled kernels; by default ~/.cache/convpool."""
+
+_TWIN = "__convpool_twin__"
+_FLAGS = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+
+
+class Kernel:
+    """A kernel's two twins, one with parallel loops and one without, each compiled on first use."""
+
+    def __init__(self, body: Callable[..., Any], *, variant: str) -> None:
+        self._parallel = _compiled(body, variant, parallel=True)
+        self._serial = _compiled(body, variant, parallel=False)
+
+    def __call__(self, *arguments: Any, threads: bool) -> Any:
+        """Run it, with threads if the work is worth them and there are any."""
+        if not threads or _Threads.lost or numba.get_num_threads() == 1:
+            return self._serial(*arguments)
+        with _Threads.guard():
+            return self._parallel(*arguments)
+
+
+class _Threads:
+    """What this process knows of Numba's threads."""
+
+    lost = False
+    """Whether they stayed behind in the process that this one was forked from."""
+    _used = False
+    _lock = threading.Lock()
+
+    @classmethod
+    def guard(cls) -> Any:
+        """Return a lock where callers must not enter at once, else something that does nothing.
+
+        Numba's own workqueue aborts under concurrent callers; OpenMP and TBB don't. Which layer
+        there is shows after the first call.
+        """
+        if not cls._used:
+            cls._used = True
+            return cls._lock
+        return _FREE if _layer() in ("omp", "tbb") else cls._lock
+
+    @classmethod
+    def after_fork(cls) -> None:
+        """Remember in the child that the threads are gone, if there were any."""
+        cls.lost = cls._used
+        cls._lock = threading.Lock()
+
+
+class _Free:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_error: object) -> None: ...
+
+
+_FREE = _Free()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Threads.after_fork)
+
+
+def _layer() -> str:
+    try:
+        return numba.threading_layer()
+    except ValueError:  # the first parallel call is still under way in another thread
+        return "unknown"
+
+
+@cache
+def cache_folder() -> Path:
+    """Return the folder of kernels compiled from these sources, for this CPU, by these versions."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    # The target says CPU and features, NUMBA_CPU_NAME and NUMBA_CPU_FEATURES taken into account.
+    target = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()
+    facts = (numba.__version__, version("llvmlite"), sys.version, target)
+    digest.update(repr(facts).encode())
+    given = os.environ.get(ENVIRONMENT)
+    home = Path(given) if given else Path.home() / ".cache" / "convpool"
+    return home / digest.hexdigest()[:16]
+
+
+class _Locator(caching._CacheLocator):
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def ensure_cache_path(self) -> None:
+        Path(self.get_cache_path()).mkdir(parents=True, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        return str(cache_folder())
+
+    def get_source_stamp(self) -> str:
+        return "the folder's name says it"
+
+    def get_disambiguator(self) -> str:
+        return getattr(self._function, _TWIN)
+
+    @classmethod
+    def from_function(cls, function: Any, _file: str) -> "_Locator":
+        return cls(function)
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # noqa: RUF012 (as in Numba)
+
+
+class _KernelCache(caching.FunctionCache):
+    """Numba's cache; a damaged file means compiling again, a full disk going on without."""
+
+    _impl_class = _CacheImpl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # noqa: BLE001 (whatever unpickling a damaged file may raise)
+            self._forget()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:  # a read-only or full disk
+            self.disable()
+        except Exception:  # noqa: BLE001 (a damaged index)
+            self._forget()
+
+    def _forget(self) -> None:
+        for path in cache_folder().glob(f"{self._impl.filename_base}.*"):
+            path.unlink(missing_ok=True)
+
+
+def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:
+    # A function of its own for each twin, so that each carries its own name for the cache.
+    twin = type(body)(
+        body.__code__, body.__globals__, body.__name__, body.__defaults__, body.__closure__
+    )
+    twin.__qualname__ = body.__qualname__
+    setattr(twin, _TWIN, f"{variant}-{'parallel' if parallel else 'serial'}")
+    dispatcher = numba.njit(parallel=parallel, **_FLAGS)(twin)
+    dispatcher._cache = _KernelCache(twin)
+    return dispatcher

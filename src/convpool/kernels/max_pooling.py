@@ -1,0 +1,107 @@
+"""Max pooling of float images: a block of columns at a time, straight down a plane.
+
+Under a block of output columns lies a strip of input, some tens of columns wide, that is held as
+one vector a row. For each output row the strip's rows under the window are maxed into one vector;
+every s-th lane of it, shifted by 0 to k - 1, is then maxed across. Rows above and below the image
+are left out, columns beside it are lanes of minus infinity.
+
+Larger-than drops NaN, at half the price of keeping it. So one comparison a row tells whether there
+was any, and if so all is done again by the twin that keeps it.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from convpool.arithmetic import window_axes
+from convpool.kernels.jit import Kernel
+from convpool.kernels.simd import any_nan, larger, largest_of_windows, load_row, store_row
+from convpool.request import Request
+
+if TYPE_CHECKING:
+    from convpool.spec import MaxPool2dSpec
+
+Array = NDArray[Any]
+
+_BLOCK = 64  # bytes of output a block: one register of AVX-512
+_STRIP = 128  # bytes of input a strip, where more than one register of columns is under a block
+_WORTH_THREADS = 1 << 16  # numbers of input
+
+
+def prepare(request: Request) -> Callable[[Array], Array]:
+    """Return the function that takes the largest value under each window of images (N, C, H, W)."""
+    channels, height, width = request.image_shape
+    rows, columns = window_axes(cast("MaxPool2dSpec", request.spec), (height, width))
+    window = (rows.kernel, rows.stride, rows.before, columns.before)
+    element = np.dtype(request.dtype)
+    lanes = _BLOCK // element.itemsize
+    strip = lanes if columns.padded <= lanes else _STRIP // element.itemsize
+    dropping, keeping = (
+        _kernel(columns.kernel, columns.stride, lanes, strip, keep_nan=keep)
+        for keep in (False, True)
+    )
+
+    def run(input: Array) -> Array:
+        images = input
+        if not (images.flags.c_contiguous and images.flags.aligned and images.dtype.isnative):
+            images = np.require(input, element, ["C", "A"])
+        batch = len(images)
+        output = np.empty((batch, channels, rows.output, columns.output), element)
+        planes = images.reshape(batch * channels, height, width)
+        pooled = output.reshape(batch * channels, rows.output, columns.output)
+        threads = planes.size >= _WORTH_THREADS
+        if dropping(planes, pooled, window, threads=threads):
+            keeping(planes, pooled, window, threads=threads)
+        return output
+
+    return run
+
+
+@cache
+def _kernel(taps: int, step: int, lanes: int, strip: int, *, keep_nan: bool) -> Kernel:
+    """Return the kernel for windows `taps` wide that move by `step` columns.
+
+    It returns whether it met a NaN that it may have dropped.
+    """
+    block = min(lanes, (strip - taps) // step + 1)
+    lowest = -np.inf
+    keep = int(keep_nan)
+
+    def pool(planes, output, window):  # type: ignore[no-untyped-def]  # compiled
+        reach, stride, top, left = window
+        count, height, width = planes.shape
+        _, out_height, out_width = output.shape
+        item = planes.itemsize
+        line, out_line = width * item, out_width * item
+        found_nan = 0
+        for plane in prange(count):
+            source = planes.ctypes.data + plane * height * line
+            target = output.ctypes.data + plane * out_height * out_line
+            found = 0
+            for column in range(0, out_width, block):
+                first = column * step - left
+                strip_start = source + first * item
+                for row in range(out_height):
+                    start = max(row * stride - top, 0)
+                    end = min(row * stride - top + reach, height)
+                    best = load_row(planes, strip_start + start * line, first, width, strip, lowest)
+                    found |= any_nan(best, best)
+                    for y in range(start + 1, end):
+                        values = load_row(
+                            planes, strip_start + y * line, first, width, strip, lowest
+                        )
+                        found |= any_nan(values, best)
+                        best = larger(values, best, keep)
+                    store_row(
+                        largest_of_windows(best, taps, step, lanes, keep),
+                        target + row * out_line + column * item,
+                        min(block, out_width - column),
+                    )
+            found_nan += found
+        return found_nan > 0
+
+    return Kernel(pool, variant="keep" if keep_nan else "drop")

@@ -1,0 +1,170 @@
+"""Vectors as values of Numba: small typed operations from which the kernels are written.
+
+A `Vector` is an LLVM vector, which LLVM keeps in registers however wide it is: 32 lanes of float32
+are two registers of AVX-512, four of AVX2 and eight of SSE. Operations are module-level intrinsics
+and take their constants as literal ints, since an intrinsic made inside a function changes its name
+from one process to the next and would never be found in Numba's cache on disk.
+
+The only file of the package that speaks LLVM.
+"""
+
+# Numba calls these functions with its own, untyped objects.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import models
+from numba.extending import intrinsic, register_model
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_FLOATS = {"float32": (ir.FloatType(), "f32", 4), "float64": (ir.DoubleType(), "f64", 8)}
+
+
+class Vector(types.Type):
+    """The Numba type of `lanes` numbers of a float type, side by side."""
+
+    def __init__(self, dtype, lanes: int) -> None:
+        self.dtype, self.lanes = dtype, lanes
+        element, suffix, self.itemsize = _FLOATS[str(dtype)]
+        self.llvm = ir.VectorType(element, lanes)
+        self.suffix = f"v{lanes}{suffix}"
+        super().__init__(name=f"Vector({dtype}, {lanes})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, vector) -> None:
+        super().__init__(manager, vector, vector.llvm)
+
+
+@intrinsic(prefer_literal=True)
+def load_row(_context, like, _address, _first, _width, lanes, fill):
+    """Load `lanes` numbers of the element type of `like` from an address.
+
+    Lane l holds what is at position first + l of a row if that lies in 0..width, else `fill`;
+    nothing outside the row is read.
+    """
+    vector = Vector(like.dtype, lanes.literal_value)
+
+    def generate(context, builder, _signature, values):
+        mask = _inside(builder, values[2], values[3], vector.lanes)
+        filling = context.cast(builder, values[5], fill, vector.dtype)
+        return _call(
+            builder,
+            f"llvm.masked.load.{vector.suffix}.p0",
+            vector.llvm,
+            _pointer(builder, values[1], vector),
+            _I32(vector.itemsize),
+            mask,
+            _splat(builder, filling, vector.lanes),
+        )
+
+    return vector(like, types.intp, types.intp, types.intp, lanes, fill), generate
+
+
+@intrinsic
+def store_row(_context, vector, _address, _count):
+    """Store the first `count` lanes of a vector to an address."""
+
+    def generate(context, builder, _signature, values):
+        mask = _inside(builder, _I64(0), values[2], vector.lanes)
+        _call(
+            builder,
+            f"llvm.masked.store.{vector.suffix}.p0",
+            ir.VoidType(),
+            values[0],
+            _pointer(builder, values[1], vector),
+            _I32(vector.itemsize),
+            mask,
+        )
+        return context.get_dummy_value()
+
+    return types.void(vector, types.intp, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def larger(_context, one, other, keep_nan):
+    """Return, lane by lane, `one` where it is larger, else `other`.
+
+    NaN is never larger, unless `keep_nan` is 1: then it is taken, and never given up.
+    """
+
+    def generate(_context, builder, _signature, values):
+        return _larger(builder, values[0], values[1], keep_nan.literal_value)
+
+    return one(one, other, keep_nan), generate
+
+
+@intrinsic(prefer_literal=True)
+def largest_of_windows(_context, vector, taps, step, lanes, keep_nan):
+    """Return a vector whose lane l is the largest of another's l*step to l*step + taps - 1.
+
+    Lanes whose window goes beyond the vector hold whatever is there: the caller doesn't store them.
+    """
+    result = Vector(vector.dtype, lanes.literal_value)
+
+    def generate(_context, builder, _signature, values):
+        undefined = ir.Constant(vector.llvm, ir.Undefined)
+        largest = None
+        for tap in range(taps.literal_value):
+            wanted = (tap + lane * step.literal_value for lane in range(result.lanes))
+            chosen = _constants([min(lane, vector.lanes - 1) for lane in wanted])
+            shifted = builder.shuffle_vector(values[0], undefined, chosen)
+            largest = (
+                shifted
+                if largest is None
+                else _larger(builder, shifted, largest, keep_nan.literal_value)
+            )
+        return largest
+
+    return result(vector, taps, step, lanes, keep_nan), generate
+
+
+@intrinsic
+def any_nan(_context, one, other):
+    """Return 0 if no lane of either vector is NaN, else another number."""
+
+    def generate(_context, builder, _signature, values):
+        mask = builder.fcmp_unordered("uno", *values)
+        lanes = builder.bitcast(mask, ir.IntType(one.lanes))
+        found = builder.icmp_unsigned("!=", lanes, ir.IntType(one.lanes)(0))
+        return builder.zext(found, _I64)
+
+    return types.intp(one, other), generate
+
+
+def _larger(builder, one, other, keep_nan):
+    wins = builder.fcmp_ordered(">", one, other)
+    if keep_nan:
+        wins = builder.or_(wins, builder.fcmp_unordered("uno", one, one))
+    return builder.select(wins, one, other)
+
+
+def _call(builder, name, result, *values):
+    signature = ir.FunctionType(result, [value.type for value in values])
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
+
+
+def _pointer(builder, address, vector):
+    return builder.inttoptr(address, vector.llvm.as_pointer())
+
+
+def _constants(numbers):
+    vector = ir.VectorType(_I32, len(numbers))
+    return ir.Constant(vector, [int(number) for number in numbers])
+
+
+def _splat(builder, value, lanes):
+    undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
+    one = builder.insert_element(undefined, value, _I32(0))
+    return builder.shuffle_vector(one, undefined, _constants([0] * lanes))
+
+
+def _inside(builder, first, count, lanes):
+    """Return the mask of the lanes l for which 0 <= first + l < count, below 2^31."""
+    positions = builder.add(
+        _splat(builder, builder.trunc(first, _I32), lanes), _constants(range(lanes))
+    )
+    limit = _splat(builder, builder.trunc(count, _I32), lanes)
+    return builder.icmp_unsigned("<", positions, limit)
