@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         receptive_field,
         strided_same,
     )
+    from convpool.dispatch import plan
     from convpool.errors import (
         ArgumentError,
         ArgumentTypeError,
@@ -66,6 +67,7 @@ __all__ = [
     "parameters",
     "parse_layer",
     "parse_net",
+    "plan",
     "receptive_field",
     "run",
     "strided_same",
@@ -85,6 +87,7 @@ _HOMES = {
     "ConvpoolError": "errors",
     "DataError": "errors",
     "DtypeError": "errors",
+    "plan": "dispatch",
     "open_source": "images",
     "parse_layer": "notation",
     "parse_net": "notation",

@@ -1,0 +1,184 @@
+"""The cache on disk, forks, concurrent callers and other CPUs, each in a process of its own."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convpool import functional as F  # noqa: N812
+from convpool import reference
+from convpool.spec import MaxPool2dSpec
+
+POOL = """
+import numpy as np
+from convpool import functional as F, reference
+from convpool.spec import MaxPool2dSpec
+images = np.random.default_rng(0).standard_normal((4, 16, 40, 40)).astype(np.float32)
+expected = reference.max_pool2d(MaxPool2dSpec(3, 2, 1), images)
+def pool():
+    assert (F.max_pool2d(images, 3, 2, 1) == expected).all()
+"""
+REPORT = """
+from convpool.kernels.max_pooling import _kernel
+(kernel,) = {_kernel(3, 2, 16, 32, keep_nan=False)}
+print("hits", sum(kernel._parallel.stats.cache_hits.values()))
+"""
+
+
+def run(program: str, **environment: str) -> str:
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def hits(folder: Path) -> str:
+    return run(f"{POOL}\npool()\n{REPORT}", CONVPOOL_CACHE_DIR=str(folder))
+
+
+def test_the_second_process_finds_the_kernels_compiled(tmp_path: Path) -> None:
+    assert hits(tmp_path) == "hits 0\n"
+    assert hits(tmp_path) == "hits 1\n"
+    names = [path.name for path in tmp_path.rglob("*.nbi")]
+    assert len(names) == 1
+    assert "drop-parallel" in names[0]
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
+def test_a_damaged_file_is_compiled_anew(suffix: str, damage: bytes | None, tmp_path: Path) -> None:
+    hits(tmp_path)
+    (path,) = tmp_path.rglob(f"*.{suffix}")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] if damage is None else damage)
+    assert hits(tmp_path) == "hits 0\n"
+    assert hits(tmp_path) == "hits 1\n"
+
+
+def test_a_folder_that_cannot_be_written_is_gone_without(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert hits(tmp_path / "file" / "cache") == "hits 0\n"
+
+
+def test_a_child_of_a_fork_runs_without_the_threads_it_lost() -> None:
+    """OpenMP's threads stay behind; a parallel region in the child would wait for them for ever."""
+    program = f"""{POOL}
+import os
+pool()
+child = os.fork()
+if child == 0:
+    pool()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+pool()
+print("done")
+"""
+    assert run(program, NUMBA_NUM_THREADS="2") == "done\n"
+
+
+def test_a_spawned_child() -> None:
+    program = f"""{POOL}
+import multiprocessing
+if __name__ == "__main__":
+    pool()
+    child = multiprocessing.get_context("spawn").Process(target=F.max_pool2d, args=(images, 3))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    print("done")
+"""
+    assert run(program) == "done\n"
+
+
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_four_threads_at_once(layer: str) -> None:
+    program = f"""{POOL}
+import threading
+failed = []
+def many():
+    try:
+        for _ in range(50):
+            pool()
+    except BaseException as error:
+        failed.append(error)
+threads = [threading.Thread(target=many) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert not failed, failed
+print("done")
+"""
+    assert run(program, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2") == "done\n"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "features"), [("haswell", "+avx2,+fma"), ("x86-64", "+sse2"), ("nehalem", "+sse4.2")]
+)
+def test_other_cpus(cpu: str, features: str, tmp_path: Path) -> None:
+    """The same kernels on a CPU with AVX2 and on ones with only SSE."""
+    program = f"""{POOL}
+pool()
+for kernel, stride in ((2, 2), (3, 1), (5, 3)):
+    for dtype in ("float32", "float64"):
+        other = images.astype(dtype)
+        other[0, 0, 20, 20] = np.nan
+        spec = MaxPool2dSpec(kernel, stride)
+        ours, theirs = F.max_pool2d(other, kernel, stride), reference.max_pool2d(spec, other)
+        np.testing.assert_array_equal(ours, theirs)
+print("done")
+"""
+    environment = {
+        "NUMBA_CPU_NAME": cpu,
+        "NUMBA_CPU_FEATURES": features,
+        "CONVPOOL_CACHE_DIR": str(tmp_path),
+    }
+    assert run(program, **environment) == "done\n"
+
+
+def test_threads_beside_pytorchs() -> None:
+    """PyTorch and Numba share one OpenMP; neither waits for the other's threads."""
+    import torch
+
+    images = np.random.default_rng(0).standard_normal((4, 16, 40, 40)).astype(np.float32)
+    expected = reference.max_pool2d(MaxPool2dSpec(3), images)
+    tensor, done = torch.from_numpy(images), []
+
+    def both() -> None:
+        for _ in range(20):
+            ours = F.max_pool2d(images, 3)
+            theirs = torch.nn.functional.max_pool2d(tensor, 3).numpy()
+            done.append((ours == expected).all() and (theirs == expected).all())
+
+    threads = [threading.Thread(target=both) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert done == [True] * 60
+
+
+def test_vectors_stay_in_registers(tmp_path: Path) -> None:
+    """Read off the assembly: 512-bit vectors where the CPU has them, and no vector on the stack."""
+    program = f"""{POOL}
+import re
+from llvmlite import binding
+from convpool.kernels.max_pooling import _kernel
+F.max_pool2d(images[:, :, :20, :20], 3, 2, 1)
+F.max_pool2d(images[:1, :1], 3, 2, 1)
+if binding.get_host_cpu_features().get("avx512f"):
+    kernel = _kernel(3, 2, 16, 32, keep_nan=False)
+    (assembly,) = kernel._serial.inspect_asm().values()
+    assert len(re.findall("vmaxps.*zmm", assembly)) >= 3
+    assert not re.findall("vmov[au]ps.*zmm.*rsp", assembly)
+print("done")
+"""
+    assert run(program, CONVPOOL_CACHE_DIR=str(tmp_path)) == "done\n"
