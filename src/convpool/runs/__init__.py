@@ -1,5 +1,5 @@
 """Runs of images through nets, and what they leave to look at."""
 
-from convpool.runs.run import RunSummary, choose_weights, default_net, plan_run, run
+from convpool.runs.job import RunSummary, choose_weights, default_net, plan_run, run
 
 __all__ = ["RunSummary", "choose_weights", "default_net", "plan_run", "run"]
