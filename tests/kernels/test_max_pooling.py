@@ -1,6 +1,7 @@
 """The max pooling kernels against the reference, bit for bit, over everything that they take."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -29,6 +30,12 @@ def assert_equals_reference(spec: MaxPool2dSpec, images: Array) -> None:
     expected = reference.max_pool2d(spec, images)
     assert ours.dtype == expected.dtype
     np.testing.assert_array_equal(ours, expected, err_msg=f"{spec} on {images.shape}")
+    asked = replace(asked, operation="max_pool2d_with_indices")
+    values, indices = kernels.prepare(asked)(images)
+    np.testing.assert_array_equal(values, expected, err_msg=f"{spec} on {images.shape}")
+    _, expected = reference.max_pool2d_with_indices(spec, images)
+    assert indices.dtype == np.int64
+    np.testing.assert_array_equal(indices, expected, err_msg=f"{spec} on {images.shape}")
 
 
 def noise(shape: tuple[int, ...], dtype: str = "float32") -> Array:
@@ -110,7 +117,7 @@ REFUSED = {
     "dilated": (MaxPool2dSpec(2, dilation=2), (3, 8, 8), "float32", "dilation (2, 2)"),
     "wide": (MaxPool2dSpec(9, 1), (3, 20, 20), "float32", "9 columns every 1"),
     "far": (MaxPool2dSpec(3, 9), (3, 20, 20), "float32", "3 columns every 9"),
-    "long": (MaxPool2dSpec(2), (1, 2, 2**31), "float32", "rows of 2147483648 columns"),
+    "long": (MaxPool2dSpec(2), (1, 2, 2**31), "float32", "planes of 4294967296 pixels"),
     "another layer": (AvgPool2dSpec(2), (3, 8, 8), "float32", "no kernel for"),
 }
 

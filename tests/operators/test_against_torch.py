@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from convpool import functional as F  # noqa: N812 (PyTorch's own abbreviation)
+from convpool import reference
 from convpool.errors import ArgumentError
+from convpool.spec import MaxPool2dSpec
 from tests.operators import settings
 from tests.operators.settings import Setting
 
@@ -140,6 +142,14 @@ def test_max_pool2d(chunk: int) -> None:
         np.testing.assert_array_equal(indices, expected_indices.numpy(), err_msg=str(setting))
         assert ours.dtype == image.dtype
         np.testing.assert_array_equal(F.max_pool2d(image, **arguments), ours)
+        batch = image.reshape(-1, *image.shape[-3:])  # the reference, where a kernel took the call
+        layer = MaxPool2dSpec(**arguments)
+        for found, wanted in zip(
+            reference.max_pool2d_with_indices(layer, batch),
+            (expected.detach(), expected_indices),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(found.reshape(wanted.shape), wanted.numpy())
         if not leaf.requires_grad or has_empty_window(image, arguments):
             continue  # PyTorch writes the gradient of a window without a cell out of bounds
         gradient = gradient_like(ours)

@@ -13,9 +13,10 @@ from convpool.spec import MaxPool2dSpec
 WIDEST_WINDOW, LONGEST_STEP = 7, 4
 """Columns under a window, and from one window to the next: each pair is compiled by itself."""
 
+OPERATIONS = ("max_pool2d", "max_pool2d_with_indices")
 DTYPES = ("float32", "float64")
-LONGEST_ROW = 2**31 - 2**10
-"""Columns of an image: lanes count them in 32 bits."""
+LARGEST_PLANE = 2**31 - 2**10
+"""Pixels of a plane: lanes count them in 32 bits."""
 
 
 def refusal(request: Request) -> str | None:
@@ -26,7 +27,7 @@ def refusal(request: Request) -> str | None:
         'dilation (2, 2) is not 1'
     """
     spec = request.spec
-    if request.operation != "max_pool2d" or not isinstance(spec, MaxPool2dSpec):
+    if request.operation not in OPERATIONS or not isinstance(spec, MaxPool2dSpec):
         return f"no kernel for {request.operation}"
     if request.dtype not in DTYPES:
         return f"dtype {request.dtype} is not one of {', '.join(DTYPES)}"
@@ -35,8 +36,9 @@ def refusal(request: Request) -> str | None:
     taps, step = spec.kernel_size[1], spec.stride[1]
     if taps > WIDEST_WINDOW or step > LONGEST_STEP:
         return f"{taps} columns every {step} exceed {WIDEST_WINDOW} every {LONGEST_STEP}"
-    if request.image_shape[2] > LONGEST_ROW:
-        return f"rows of {request.image_shape[2]} columns exceed {LONGEST_ROW}"
+    pixels = request.image_shape[1] * request.image_shape[2]
+    if pixels > LARGEST_PLANE:
+        return f"planes of {pixels} pixels exceed {LARGEST_PLANE}"
     return None
 
 
@@ -44,4 +46,4 @@ def prepare(request: Request) -> Callable[..., Any]:
     """Return the function of the arrays that carries out a request which wasn't refused."""
     from convpool.kernels import max_pooling  # noqa: PLC0415 (Numba takes a while to import)
 
-    return {"max_pool2d": max_pooling.prepare}[request.operation](request)
+    return max_pooling.prepare(request)

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 
 from convpool.arithmetic import window_axes
 from convpool.kernels.jit import Kernel
-from convpool.kernels.simd import any_nan, larger, largest_of_windows, load_row, store_row
+from convpool.kernels.simd import (
+    any_nan,
+    choose,
+    first_largest_of_windows,
+    flat_indices,
+    larger,
+    largest_of_windows,
+    load_row,
+    splat,
+    store_row,
+)
 from convpool.request import Request
 
 if TYPE_CHECKING:
@@ -32,31 +42,35 @@ _STRIP = 128  # bytes of input a strip, where more than one register of columns 
 _WORTH_THREADS = 1 << 16  # numbers of input
 
 
-def prepare(request: Request) -> Callable[[Array], Array]:
-    """Return the function that takes the largest value under each window of images (N, C, H, W)."""
+def prepare(request: Request) -> Callable[[Array], Any]:
+    """Return the function of images (N, C, H, W) requested: maxima, or those with indices."""
     channels, height, width = request.image_shape
     rows, columns = window_axes(cast("MaxPool2dSpec", request.spec), (height, width))
     window = (rows.kernel, rows.stride, rows.before, columns.before)
     element = np.dtype(request.dtype)
     lanes = _BLOCK // element.itemsize
     strip = lanes if columns.padded <= lanes else _STRIP // element.itemsize
+    with_indices = request.operation == "max_pool2d_with_indices"
+    make = _kernel_with_indices if with_indices else _kernel
     dropping, keeping = (
-        _kernel(columns.kernel, columns.stride, lanes, strip, keep_nan=keep)
-        for keep in (False, True)
+        make(columns.kernel, columns.stride, lanes, strip, keep_nan=keep) for keep in (False, True)
     )
 
-    def run(input: Array) -> Array:
+    def run(input: Array) -> Any:
         images = input
         if not (images.flags.c_contiguous and images.flags.aligned and images.dtype.isnative):
             images = np.require(input, element, ["C", "A"])
         batch = len(images)
-        output = np.empty((batch, channels, rows.output, columns.output), element)
+        shape = (batch, channels, rows.output, columns.output)
+        results = [np.empty(shape, element)]
+        if with_indices:
+            results.append(np.empty(shape, np.int64))
         planes = images.reshape(batch * channels, height, width)
-        pooled = output.reshape(batch * channels, rows.output, columns.output)
+        pooled = [result.reshape(batch * channels, *shape[2:]) for result in results]
         threads = planes.size >= _WORTH_THREADS
-        if dropping(planes, pooled, window, threads=threads):
-            keeping(planes, pooled, window, threads=threads)
-        return output
+        if dropping(planes, *pooled, window, threads=threads):
+            keeping(planes, *pooled, window, threads=threads)
+        return tuple(results) if with_indices else results[0]
 
     return run
 
@@ -95,12 +109,64 @@ def _kernel(taps: int, step: int, lanes: int, strip: int, *, keep_nan: bool) -> 
                             planes, strip_start + y * line, first, width, strip, lowest
                         )
                         found |= any_nan(values, best)
-                        best = larger(values, best, keep)
+                        best = choose(larger(values, best, keep), values, best)
                     store_row(
                         largest_of_windows(best, taps, step, lanes, keep),
                         target + row * out_line + column * item,
                         min(block, out_width - column),
                     )
+            found_nan += found
+        return found_nan > 0
+
+    return Kernel(pool, variant="keep" if keep_nan else "drop")
+
+
+@cache
+def _kernel_with_indices(taps: int, step: int, lanes: int, strip: int, *, keep_nan: bool) -> Kernel:
+    """Return the kernel that also writes where each maximum stands.
+
+    The row of the maximum so far goes down the strip with it; the column is known by the tap.
+    """
+    block = min(lanes, (strip - taps) // step + 1)
+    lowest = -np.inf
+    keep = int(keep_nan)
+
+    def pool(planes, output, indices, window):  # type: ignore[no-untyped-def]  # compiled
+        reach, stride, top, left = window
+        count, height, width = planes.shape
+        _, out_height, out_width = output.shape
+        item = planes.itemsize
+        line = width * item
+        found_nan = 0
+        for plane in prange(count):
+            source = planes.ctypes.data + plane * height * line
+            pixels = plane * out_height * out_width
+            found = 0
+            for column in range(0, out_width, block):
+                first = column * step - left
+                strip_start = source + first * item
+                stored = min(block, out_width - column)
+                for row in range(out_height):
+                    start = max(row * stride - top, 0)
+                    end = min(row * stride - top + reach, height)
+                    best = load_row(planes, strip_start + start * line, first, width, strip, lowest)
+                    rows = splat(start, best)
+                    found |= any_nan(best, best)
+                    for y in range(start + 1, end):
+                        values = load_row(
+                            planes, strip_start + y * line, first, width, strip, lowest
+                        )
+                        found |= any_nan(values, best)
+                        wins = larger(values, best, keep)
+                        best = choose(wins, values, best)
+                        rows = choose(wins, splat(y, best), rows)
+                    largest, at_row, at_tap = first_largest_of_windows(
+                        best, rows, taps, step, lanes, keep
+                    )
+                    pixel = pixels + row * out_width + column
+                    store_row(largest, output.ctypes.data + pixel * item, stored)
+                    flat = flat_indices(at_row, at_tap, width, first, step)
+                    store_row(flat, indices.ctypes.data + pixel * 8, stored)
             found_nan += found
         return found_nan > 0
 

@@ -18,15 +18,21 @@ from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-_FLOATS = {"float32": (ir.FloatType(), "f32", 4), "float64": (ir.DoubleType(), "f64", 8)}
+_ELEMENTS = {
+    "bool": (ir.IntType(1), "i1", 1),
+    "int32": (_I32, "i32", 4),
+    "int64": (_I64, "i64", 8),
+    "float32": (ir.FloatType(), "f32", 4),
+    "float64": (ir.DoubleType(), "f64", 8),
+}
 
 
 class Vector(types.Type):
-    """The Numba type of `lanes` numbers of a float type, side by side."""
+    """The Numba type of `lanes` numbers of one type, side by side; of bools, it is a mask."""
 
     def __init__(self, dtype, lanes: int) -> None:
         self.dtype, self.lanes = dtype, lanes
-        element, suffix, self.itemsize = _FLOATS[str(dtype)]
+        element, suffix, self.itemsize = _ELEMENTS[str(dtype)]
         self.llvm = ir.VectorType(element, lanes)
         self.suffix = f"v{lanes}{suffix}"
         super().__init__(name=f"Vector({dtype}, {lanes})")
@@ -84,16 +90,36 @@ def store_row(_context, vector, _address, _count):
 
 
 @intrinsic(prefer_literal=True)
-def larger(_context, one, other, keep_nan):
-    """Return, lane by lane, `one` where it is larger, else `other`.
+def splat(_context, _number, like):
+    """Return a vector of int32, as wide as `like`, that holds a number in every lane."""
 
-    NaN is never larger, unless `keep_nan` is 1: then it is taken, and never given up.
+    def generate(_context, builder, _signature, values):
+        return _splat(builder, builder.trunc(values[0], _I32), like.lanes)
+
+    return Vector(types.int32, like.lanes)(types.intp, like), generate
+
+
+@intrinsic(prefer_literal=True)
+def larger(_context, one, other, keep_nan):
+    """Return the mask of the lanes in which `one` is larger than `other`.
+
+    NaN is never larger, unless `keep_nan` is 1: then it is larger than everything.
     """
 
     def generate(_context, builder, _signature, values):
         return _larger(builder, values[0], values[1], keep_nan.literal_value)
 
-    return one(one, other, keep_nan), generate
+    return Vector(types.boolean, one.lanes)(one, other, keep_nan), generate
+
+
+@intrinsic
+def choose(_context, mask, one, other):
+    """Return, lane by lane, `one` where the mask says so, else `other`."""
+
+    def generate(_context, builder, _signature, values):
+        return builder.select(*values)
+
+    return one(mask, one, other), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -105,20 +131,71 @@ def largest_of_windows(_context, vector, taps, step, lanes, keep_nan):
     result = Vector(vector.dtype, lanes.literal_value)
 
     def generate(_context, builder, _signature, values):
-        undefined = ir.Constant(vector.llvm, ir.Undefined)
-        largest = None
-        for tap in range(taps.literal_value):
-            wanted = (tap + lane * step.literal_value for lane in range(result.lanes))
-            chosen = _constants([min(lane, vector.lanes - 1) for lane in wanted])
-            shifted = builder.shuffle_vector(values[0], undefined, chosen)
-            largest = (
-                shifted
-                if largest is None
-                else _larger(builder, shifted, largest, keep_nan.literal_value)
-            )
+        chosen = _windows(vector, taps.literal_value, step.literal_value, result.lanes)
+        largest = _shuffle(builder, values[0], chosen[0])
+        for lanes_of_tap in chosen[1:]:
+            shifted = _shuffle(builder, values[0], lanes_of_tap)
+            wins = _larger(builder, shifted, largest, keep_nan.literal_value)
+            largest = builder.select(wins, shifted, largest)
         return largest
 
     return result(vector, taps, step, lanes, keep_nan), generate
+
+
+@intrinsic(prefer_literal=True)
+def first_largest_of_windows(_context, vector, rows, taps, step, lanes, keep_nan):
+    """Return what `largest_of_windows` does, and in which row and at which tap it stood.
+
+    `rows` says in which row each of the vector's lanes was found. Of equal values the first counts,
+    in the order of rows and then taps; with `keep_nan`, of several NaN the last.
+    """
+    result = Vector(vector.dtype, lanes.literal_value)
+    numbers = Vector(types.int32, result.lanes)
+    found = types.Tuple((result, numbers, numbers))
+
+    def generate(context, builder, _signature, values):
+        chosen = _windows(vector, taps.literal_value, step.literal_value, result.lanes)
+        best, row = (_shuffle(builder, value, chosen[0]) for value in values[:2])
+        at = _constants([0] * result.lanes)
+        for tap, lanes_of_tap in enumerate(chosen[1:], start=1):
+            other, other_row = (_shuffle(builder, value, lanes_of_tap) for value in values[:2])
+            earlier = builder.icmp_signed("<", other_row, row)
+            tied = builder.and_(builder.fcmp_ordered("==", other, best), earlier)
+            wins = builder.or_(builder.fcmp_ordered(">", other, best), tied)
+            if keep_nan.literal_value:
+                last = builder.or_(builder.fcmp_ordered("ord", best, best), builder.not_(earlier))
+                is_nan = builder.fcmp_unordered("uno", other, other)
+                wins = builder.or_(wins, builder.and_(is_nan, last))
+            best = builder.select(wins, other, best)
+            row = builder.select(wins, other_row, row)
+            at = builder.select(wins, _constants([tap] * result.lanes), at)
+        return context.make_tuple(builder, found, (best, row, at))
+
+    return found(vector, rows, taps, step, lanes, keep_nan), generate
+
+
+@intrinsic(prefer_literal=True)
+def flat_indices(_context, rows, taps, _width, _first, step):
+    """Return the int64 vector rows * width + max(0, first + lane * step + taps).
+
+    A negative column is padding, and named only where all values under a window are the lowest:
+    then the first real one counts, which is in column 0.
+    """
+    result = Vector(types.int64, rows.lanes)
+
+    def generate(_context, builder, _signature, values):
+        lanes = rows.lanes
+        width32, first32 = (
+            _splat(builder, builder.trunc(value, _I32), lanes) for value in values[2:4]
+        )
+        steps = _constants([lane * step.literal_value for lane in range(lanes)])
+        column = builder.add(builder.add(first32, steps), values[1])
+        zero = _constants([0] * lanes)
+        column = builder.select(builder.icmp_signed("<", column, zero), zero, column)
+        flat = builder.add(builder.mul(values[0], width32), column)
+        return builder.sext(flat, result.llvm)
+
+    return result(rows, taps, types.intp, types.intp, step), generate
 
 
 @intrinsic
@@ -136,9 +213,17 @@ def any_nan(_context, one, other):
 
 def _larger(builder, one, other, keep_nan):
     wins = builder.fcmp_ordered(">", one, other)
-    if keep_nan:
-        wins = builder.or_(wins, builder.fcmp_unordered("uno", one, one))
-    return builder.select(wins, one, other)
+    return builder.or_(wins, builder.fcmp_unordered("uno", one, one)) if keep_nan else wins
+
+
+def _windows(vector, taps, step, lanes):
+    """Return, for each tap, which lanes of a vector it takes from window to window."""
+    last = vector.lanes - 1
+    return [[min(tap + lane * step, last) for lane in range(lanes)] for tap in range(taps)]
+
+
+def _shuffle(builder, value, lanes):
+    return builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), _constants(lanes))
 
 
 def _call(builder, name, result, *values):
