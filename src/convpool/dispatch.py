@@ -45,10 +45,10 @@ class Plan:
 
         Example:
             >>> from convpool.spec import MaxPool2dSpec
-            >>> print(plan("max_pool2d", MaxPool2dSpec(2), (3, 32, 32), "int8").explain())
+            >>> print(plan("max_pool2d", MaxPool2dSpec(2), (3, 32, 32), "float16").explain())
             max_pool2d of MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
-            on (3, 32, 32) int8
-            refused: kernels (dtype int8 is not one of float32, float64)
+            on (3, 32, 32) float16
+            refused: kernels (no kernel for float16)
             chosen: reference
         """
         request = self.request

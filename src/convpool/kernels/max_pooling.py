@@ -1,9 +1,9 @@
-"""Max pooling of float images: a block of columns at a time, straight down a plane.
+"""Max pooling: a block of columns at a time, straight down a plane.
 
 Under a block of output columns lies a strip of input, some tens of columns wide, that is held as
 one vector a row. For each output row the strip's rows under the window are maxed into one vector;
 every s-th lane of it, shifted by 0 to k - 1, is then maxed across. Rows above and below the image
-are left out, columns beside it are lanes of minus infinity.
+are left out, columns beside it are lanes of the lowest number.
 
 Larger-than drops NaN, at half the price of keeping it. So one comparison a row tells whether there
 was any, and if so all is done again by the twin that keeps it.
@@ -47,19 +47,22 @@ def prepare(request: Request) -> Callable[[Array], Any]:
     channels, height, width = request.image_shape
     rows, columns = window_axes(cast("MaxPool2dSpec", request.spec), (height, width))
     window = (rows.kernel, rows.stride, rows.before, columns.before)
-    element = np.dtype(request.dtype)
+    is_bool = request.dtype == "bool"
+    element = np.dtype("uint8" if is_bool else request.dtype)
+    lowest = -np.inf if element.kind == "f" else int(np.iinfo(element).min)
     lanes = _BLOCK // element.itemsize
     strip = lanes if columns.padded <= lanes else _STRIP // element.itemsize
     with_indices = request.operation == "max_pool2d_with_indices"
     make = _kernel_with_indices if with_indices else _kernel
     dropping, keeping = (
-        make(columns.kernel, columns.stride, lanes, strip, keep_nan=keep) for keep in (False, True)
+        make(columns.kernel, columns.stride, lanes, strip, lowest, keep_nan=keep)
+        for keep in (False, element.kind == "f")
     )
 
     def run(input: Array) -> Any:
-        images = input
+        images = input.view(element) if is_bool else input
         if not (images.flags.c_contiguous and images.flags.aligned and images.dtype.isnative):
-            images = np.require(input, element, ["C", "A"])
+            images = np.require(images, element, ["C", "A"])
         batch = len(images)
         shape = (batch, channels, rows.output, columns.output)
         results = [np.empty(shape, element)]
@@ -70,19 +73,22 @@ def prepare(request: Request) -> Callable[[Array], Any]:
         threads = planes.size >= _WORTH_THREADS
         if dropping(planes, *pooled, window, threads=threads):
             keeping(planes, *pooled, window, threads=threads)
+        if is_bool:
+            results[0] = results[0].view(np.bool_)
         return tuple(results) if with_indices else results[0]
 
     return run
 
 
 @cache
-def _kernel(taps: int, step: int, lanes: int, strip: int, *, keep_nan: bool) -> Kernel:
+def _kernel(
+    taps: int, step: int, lanes: int, strip: int, lowest: float, *, keep_nan: bool
+) -> Kernel:
     """Return the kernel for windows `taps` wide that move by `step` columns.
 
     It returns whether it met a NaN that it may have dropped.
     """
     block = min(lanes, (strip - taps) // step + 1)
-    lowest = -np.inf
     keep = int(keep_nan)
 
     def pool(planes, output, window):  # type: ignore[no-untyped-def]  # compiled
@@ -122,13 +128,14 @@ def _kernel(taps: int, step: int, lanes: int, strip: int, *, keep_nan: bool) -> 
 
 
 @cache
-def _kernel_with_indices(taps: int, step: int, lanes: int, strip: int, *, keep_nan: bool) -> Kernel:
+def _kernel_with_indices(
+    taps: int, step: int, lanes: int, strip: int, lowest: float, *, keep_nan: bool
+) -> Kernel:
     """Return the kernel that also writes where each maximum stands.
 
     The row of the maximum so far goes down the strip with it; the column is known by the tap.
     """
     block = min(lanes, (strip - taps) // step + 1)
-    lowest = -np.inf
     keep = int(keep_nan)
 
     def pool(planes, output, indices, window):  # type: ignore[no-untyped-def]  # compiled

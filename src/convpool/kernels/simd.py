@@ -20,8 +20,14 @@ from numba.extending import intrinsic, register_model
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _ELEMENTS = {
     "bool": (ir.IntType(1), "i1", 1),
+    "int8": (ir.IntType(8), "i8", 1),
+    "uint8": (ir.IntType(8), "i8", 1),
+    "int16": (ir.IntType(16), "i16", 2),
+    "uint16": (ir.IntType(16), "i16", 2),
     "int32": (_I32, "i32", 4),
+    "uint32": (_I32, "i32", 4),
     "int64": (_I64, "i64", 8),
+    "uint64": (_I64, "i64", 8),
     "float32": (ir.FloatType(), "f32", 4),
     "float64": (ir.DoubleType(), "f64", 8),
 }
@@ -35,6 +41,7 @@ class Vector(types.Type):
         element, suffix, self.itemsize = _ELEMENTS[str(dtype)]
         self.llvm = ir.VectorType(element, lanes)
         self.suffix = f"v{lanes}{suffix}"
+        self.is_float = isinstance(dtype, types.Float)
         super().__init__(name=f"Vector({dtype}, {lanes})")
 
 
@@ -107,7 +114,7 @@ def larger(_context, one, other, keep_nan):
     """
 
     def generate(_context, builder, _signature, values):
-        return _larger(builder, values[0], values[1], keep_nan.literal_value)
+        return _larger(builder, one, values[0], values[1], keep_nan.literal_value)
 
     return Vector(types.boolean, one.lanes)(one, other, keep_nan), generate
 
@@ -135,7 +142,7 @@ def largest_of_windows(_context, vector, taps, step, lanes, keep_nan):
         largest = _shuffle(builder, values[0], chosen[0])
         for lanes_of_tap in chosen[1:]:
             shifted = _shuffle(builder, values[0], lanes_of_tap)
-            wins = _larger(builder, shifted, largest, keep_nan.literal_value)
+            wins = _larger(builder, vector, shifted, largest, keep_nan.literal_value)
             largest = builder.select(wins, shifted, largest)
         return largest
 
@@ -160,8 +167,8 @@ def first_largest_of_windows(_context, vector, rows, taps, step, lanes, keep_nan
         for tap, lanes_of_tap in enumerate(chosen[1:], start=1):
             other, other_row = (_shuffle(builder, value, lanes_of_tap) for value in values[:2])
             earlier = builder.icmp_signed("<", other_row, row)
-            tied = builder.and_(builder.fcmp_ordered("==", other, best), earlier)
-            wins = builder.or_(builder.fcmp_ordered(">", other, best), tied)
+            tied = builder.and_(_compare(builder, vector, "==", other, best), earlier)
+            wins = builder.or_(_compare(builder, vector, ">", other, best), tied)
             if keep_nan.literal_value:
                 last = builder.or_(builder.fcmp_ordered("ord", best, best), builder.not_(earlier))
                 is_nan = builder.fcmp_unordered("uno", other, other)
@@ -203,6 +210,8 @@ def any_nan(_context, one, other):
     """Return 0 if no lane of either vector is NaN, else another number."""
 
     def generate(_context, builder, _signature, values):
+        if not one.is_float:
+            return _I64(0)
         mask = builder.fcmp_unordered("uno", *values)
         lanes = builder.bitcast(mask, ir.IntType(one.lanes))
         found = builder.icmp_unsigned("!=", lanes, ir.IntType(one.lanes)(0))
@@ -211,9 +220,17 @@ def any_nan(_context, one, other):
     return types.intp(one, other), generate
 
 
-def _larger(builder, one, other, keep_nan):
-    wins = builder.fcmp_ordered(">", one, other)
+def _larger(builder, vector, one, other, keep_nan):
+    wins = _compare(builder, vector, ">", one, other)
     return builder.or_(wins, builder.fcmp_unordered("uno", one, one)) if keep_nan else wins
+
+
+def _compare(builder, vector, relation, one, other):
+    """Compare two values of a vector type; relations with NaN are false."""
+    if vector.is_float:
+        return builder.fcmp_ordered(relation, one, other)
+    signed = getattr(vector.dtype, "signed", False)
+    return (builder.icmp_signed if signed else builder.icmp_unsigned)(relation, one, other)
 
 
 def _windows(vector, taps, step, lanes):
