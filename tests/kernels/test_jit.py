@@ -24,7 +24,7 @@ def pool():
 """
 REPORT = """
 from convpool.kernels.max_pooling import _kernel
-(kernel,) = {_kernel(3, 2, 16, 32, -np.inf, keep_nan=False)}
+(kernel,) = {_kernel(3, 2, 16, 32, -np.inf, with_indices=False, keep_nan=False)}
 print("hits", sum(kernel._parallel.stats.cache_hits.values()))
 """
 
@@ -175,7 +175,7 @@ from convpool.kernels.max_pooling import _kernel
 F.max_pool2d(images[:, :, :20, :20], 3, 2, 1)
 F.max_pool2d(images[:1, :1], 3, 2, 1)
 if binding.get_host_cpu_features().get("avx512f"):
-    kernel = _kernel(3, 2, 16, 32, -np.inf, keep_nan=False)
+    kernel = _kernel(3, 2, 16, 32, -np.inf, with_indices=False, keep_nan=False)
     (assembly,) = kernel._serial.inspect_asm().values()
     assert len(re.findall("vmaxps.*zmm", assembly)) >= 3
     assert not re.findall("vmov[au]ps.*zmm.*rsp", assembly)

@@ -54,9 +54,16 @@ def prepare(request: Request) -> Callable[[Array], Any]:
     lanes = _BLOCK // element.itemsize
     strip = lanes if columns.padded <= lanes else _STRIP // element.itemsize
     with_indices = request.operation == "max_pool2d_with_indices"
-    make = _kernel_with_indices if with_indices else _kernel
     dropping, keeping = (
-        make(columns.kernel, columns.stride, lanes, strip, lowest, keep_nan=keep)
+        _kernel(
+            columns.kernel,
+            columns.stride,
+            lanes,
+            strip,
+            lowest,
+            with_indices=with_indices,
+            keep_nan=keep,
+        )
         for keep in (False, element.kind == "f")
     )
 
@@ -66,75 +73,36 @@ def prepare(request: Request) -> Callable[[Array], Any]:
             images = np.require(images, element, ["C", "A"])
         batch = len(images)
         shape = (batch, channels, rows.output, columns.output)
-        results = [np.empty(shape, element)]
-        if with_indices:
-            results.append(np.empty(shape, np.int64))
+        output = np.empty(shape, element)
+        indices = np.empty(shape if with_indices else (0, 0, 0, 0), np.int64)
         planes = images.reshape(batch * channels, height, width)
-        pooled = [result.reshape(batch * channels, *shape[2:]) for result in results]
+        pooled = output.reshape(batch * channels, *shape[2:])
         threads = planes.size >= _WORTH_THREADS
-        if dropping(planes, *pooled, window, threads=threads):
-            keeping(planes, *pooled, window, threads=threads)
+        if dropping(planes, pooled, indices, window, threads=threads):
+            keeping(planes, pooled, indices, window, threads=threads)
         if is_bool:
-            results[0] = results[0].view(np.bool_)
-        return tuple(results) if with_indices else results[0]
+            output = output.view(np.bool_)
+        return (output, indices) if with_indices else output
 
     return run
 
 
 @cache
 def _kernel(
-    taps: int, step: int, lanes: int, strip: int, lowest: float, *, keep_nan: bool
+    taps: int,
+    step: int,
+    lanes: int,
+    strip: int,
+    lowest: float,
+    *,
+    with_indices: bool,
+    keep_nan: bool,
 ) -> Kernel:
     """Return the kernel for windows `taps` wide that move by `step` columns.
 
-    It returns whether it met a NaN that it may have dropped.
-    """
-    block = min(lanes, (strip - taps) // step + 1)
-    keep = int(keep_nan)
-
-    def pool(planes, output, window):  # type: ignore[no-untyped-def]  # compiled
-        reach, stride, top, left = window
-        count, height, width = planes.shape
-        _, out_height, out_width = output.shape
-        item = planes.itemsize
-        line, out_line = width * item, out_width * item
-        found_nan = 0
-        for plane in prange(count):
-            source = planes.ctypes.data + plane * height * line
-            target = output.ctypes.data + plane * out_height * out_line
-            found = 0
-            for column in range(0, out_width, block):
-                first = column * step - left
-                strip_start = source + first * item
-                for row in range(out_height):
-                    start = max(row * stride - top, 0)
-                    end = min(row * stride - top + reach, height)
-                    best = load_row(planes, strip_start + start * line, first, width, strip, lowest)
-                    found |= any_nan(best, best)
-                    for y in range(start + 1, end):
-                        values = load_row(
-                            planes, strip_start + y * line, first, width, strip, lowest
-                        )
-                        found |= any_nan(values, best)
-                        best = choose(larger(values, best, keep), values, best)
-                    store_row(
-                        largest_of_windows(best, taps, step, lanes, keep),
-                        target + row * out_line + column * item,
-                        min(block, out_width - column),
-                    )
-            found_nan += found
-        return found_nan > 0
-
-    return Kernel(pool, variant="keep" if keep_nan else "drop")
-
-
-@cache
-def _kernel_with_indices(
-    taps: int, step: int, lanes: int, strip: int, lowest: float, *, keep_nan: bool
-) -> Kernel:
-    """Return the kernel that also writes where each maximum stands.
-
-    The row of the maximum so far goes down the strip with it; the column is known by the tap.
+    It returns whether it met a NaN that it may have dropped. Where indices are wanted, the row of
+    the maximum so far goes down the strip with it; the column is known by the tap. Where not, LLVM
+    finds the rows unused and leaves them out.
     """
     block = min(lanes, (strip - taps) // step + 1)
     keep = int(keep_nan)
@@ -168,14 +136,18 @@ def _kernel_with_indices(
                         wins = larger(values, best, keep)
                         best = choose(wins, values, best)
                         rows = choose(wins, splat(y, best), rows)
-                    largest, at_row, at_tap = first_largest_of_windows(
-                        best, rows, taps, step, lanes, keep
-                    )
                     pixel = pixels + row * out_width + column
+                    if with_indices:
+                        largest, at_row, at_tap = first_largest_of_windows(
+                            best, rows, taps, step, lanes, keep
+                        )
+                        flat = flat_indices(at_row, at_tap, width, first, step)
+                        store_row(flat, indices.ctypes.data + pixel * 8, stored)
+                    else:
+                        largest = largest_of_windows(best, taps, step, lanes, keep)
                     store_row(largest, output.ctypes.data + pixel * item, stored)
-                    flat = flat_indices(at_row, at_tap, width, first, step)
-                    store_row(flat, indices.ctypes.data + pixel * 8, stored)
             found_nan += found
         return found_nan > 0
 
-    return Kernel(pool, variant="keep" if keep_nan else "drop")
+    kind = "indices" if with_indices else "values"
+    return Kernel(pool, variant=f"{kind}-{'keep' if keep_nan else 'drop'}")
