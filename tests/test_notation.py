@@ -281,7 +281,7 @@ def test_net() -> None:
         Conv2dSpec(1, 1, 1),
     )
     assert parse_net([]) == ()
-    with pytest.raises(ArgumentError, match=r"^layer is 'MaxPool2d\(\)'"):
+    with pytest.raises(ArgumentError, match=r"^layer 2: layer is 'MaxPool2d\(\)'"):
         parse_net(["MaxPool2d(3)", "MaxPool2d()"])
 
 

@@ -5,6 +5,7 @@ the function, so a wrong value here is both, and code written against PyTorch ca
 """
 
 import reprlib
+from typing import Self
 
 _LONGEST = 120  # characters of a value in a message
 _BRIEF = reprlib.Repr()  # unlike repr, quick where lists hold each other many times over
@@ -26,6 +27,16 @@ class NamedArgumentError(ConvpoolError):
     def __str__(self) -> str:
         argument, value, expected = self.args
         return f"{argument} is {shown(value)}, but must be {expected}"
+
+    def within(self, place: str) -> Self:
+        """Return the same error with the place named where the argument stands.
+
+        Example:
+            >>> str(ArgumentError("stride", 0, "at least 1").within("layer 2"))
+            'layer 2: stride is 0, but must be at least 1'
+        """
+        argument, value, expected = self.args
+        return type(self)(f"{place}: {argument}", value, expected)
 
 
 class ArgumentError(NamedArgumentError, ValueError, RuntimeError):

@@ -10,7 +10,7 @@ import inspect
 import warnings
 from collections.abc import Iterable
 
-from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.errors import ArgumentError, ArgumentTypeError, NamedArgumentError
 from convpool.spec import LAYERS, PADDING_MODES, PADDING_WORDS, Conv2dSpec, LayerSpec
 from convpool.spec import ConvTranspose2dSpec as _Transposed
 
@@ -58,14 +58,35 @@ def parse_layer(text: str) -> LayerSpec:
     return layer(*positional, **named)  # type: ignore[arg-type]  # each spec checks its arguments
 
 
-def parse_net(texts: Iterable[str]) -> tuple[LayerSpec, ...]:
-    """Return the layers of a chain, in order; an error says which of them is meant.
+def parse_net(parts: Iterable[str | LayerSpec]) -> tuple[LayerSpec, ...]:
+    """Return the layers of a chain, in order, given as text or as layers already.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: as `parse_layer`; where there are several layers, with
+            the number of the one that is meant.
 
     Example:
         >>> parse_net(["Conv2d(3, 8, 3)", "MaxPool2d(2)"])[0]
         Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))
     """
-    return tuple(parse_layer(text) for text in texts)
+    given = list(parts)
+    layers = []
+    for number, part in enumerate(given, start=1):
+        try:
+            layers.append(part if isinstance(part, LayerSpec) else parse_layer(part))
+        except NamedArgumentError as error:
+            raise (error if len(given) == 1 else error.within(f"layer {number}")) from None
+    return tuple(layers)
+
+
+def shape_text(shape: Iterable[int]) -> str:
+    """Write a shape.
+
+    Example:
+        >>> shape_text((3, 224, 224))
+        '3×224×224'
+    """
+    return "×".join(str(size) for size in shape)
 
 
 def parse_shape(argument: str, text: str) -> tuple[int, ...]:

@@ -138,6 +138,7 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "negative kernel": (["MaxPool2d(-3)"], 2, "kernel_size is -3"),
     "zero dilation": (["MaxPool2d(3, dilation=0)"], 2, "dilation is 0"),
     "channels": (["Conv2d(4, 8, 3)"], 2, "4 channels, not 3"),
+    "second layer's arguments": (["MaxPool2d(2)", "MaxPool2d(0)"], 2, "layer 2: kernel_size is 0"),
     "second layer": (["MaxPool2d(32)", "MaxPool2d(3)"], 2, "layer 2: kernel_size is (3, 3)"),
     "lone unpooling": (["MaxUnpool2d(2)"], 2, "layer 1 is MaxUnpool2d"),
     "batch size": (["--batch-size", "0"], 2, "batch_size is 0"),

@@ -130,8 +130,7 @@ def chain_report(layers: Sequence[LayerSpec], shape: Sequence[int]) -> ChainRepo
         except ArgumentError as error:
             if len(layers) == 1:
                 raise
-            argument, value, expected = error.args
-            raise ArgumentError(f"layer {number + 1}: {argument}", value, expected) from None
+            raise error.within(f"layer {number + 1}") from None
         if isinstance(layer, MaxPool2dSpec) and layer.return_indices:
             open_pools.append(number)
         field = field.through(layer)

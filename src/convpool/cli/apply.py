@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convpool.errors import ArgumentError, DataError
-from convpool.notation import parse_layer
+from convpool.notation import parse_layer, shape_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +132,7 @@ def _print(arrays: "tuple[NDArray[Any], ...]", *, as_json: bool) -> None:
         typer.echo(json.dumps(result))
         return
     for name, array in zip(names, arrays, strict=True):
-        typer.echo(f"{name} {'×'.join(map(str, array.shape))}")
+        typer.echo(f"{name} {shape_text(array.shape)}")
         plain = array[0] if array.ndim == 3 and len(array) == 1 else array
         with np.printoptions(threshold=10_000, linewidth=120, suppress=True):
             typer.echo(str(plain))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from convpool.errors import ArgumentError
-from convpool.notation import parse_net, parse_shape
+from convpool.notation import parse_net, parse_shape, shape_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -172,8 +172,6 @@ class _RunBar:
 
 
 def _print_summary(console: "Console", summary: "RunSummary") -> None:
-    from convpool.cli.tables import shape_text
-
     report = summary.report
     console.print(
         f"{summary.images:,} images in {summary.batches} "

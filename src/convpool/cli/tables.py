@@ -6,16 +6,7 @@ from fractions import Fraction
 from rich.table import Table
 
 from convpool.arithmetic import ChainReport
-
-
-def shape_text(shape: Sequence[int]) -> str:
-    """Write a shape.
-
-    Example:
-        >>> shape_text((3, 224, 224))
-        '3×224×224'
-    """
-    return "×".join(str(size) for size in shape)
+from convpool.notation import shape_text
 
 
 def axes_text(values: Sequence[int | Fraction]) -> str:

@@ -18,6 +18,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -66,21 +67,14 @@ class _Threads:
         if not cls._used:
             cls._used = True
             return cls._lock
-        return _FREE if _layer() in ("omp", "tbb") else cls._lock
+        return nullcontext() if _layer() in ("omp", "tbb") else cls._lock
 
     @classmethod
     def after_fork(cls) -> None:
         """Remember in the child that the threads are gone, if there were any."""
-        cls.lost = cls._used
+        cls.lost = cls.lost or cls._used
         cls._lock = threading.Lock()
 
-
-class _Free:
-    def __enter__(self) -> None: ...
-    def __exit__(self, *_error: object) -> None: ...
-
-
-_FREE = _Free()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_Threads.after_fork)
@@ -155,7 +149,8 @@ class _KernelCache(caching.FunctionCache):
 
     def _forget(self) -> None:
         for path in cache_folder().glob(f"{self._impl.filename_base}.*"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # on a read-only disk it stays, and is passed over every time
+                path.unlink(missing_ok=True)
 
 
 def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:

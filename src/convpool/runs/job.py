@@ -14,7 +14,7 @@ from convpool.arithmetic import ChainReport, chain_report
 from convpool.board import Board
 from convpool.files import write_whole
 from convpool.images import Batch, ImageSource
-from convpool.notation import parse_net
+from convpool.notation import parse_net, shape_text
 from convpool.pictures import ColourScale, Tiling, save_png, tile_maps
 from convpool.runs.folder import claimed
 from convpool.runs.forward import check_unpooling, forward
@@ -70,8 +70,7 @@ def plan_run(net: Iterable[str | LayerSpec], source: ImageSource) -> ChainReport
         >>> plan_run(["MaxPool2d(2)"], open_source("sample")).output_shape
         (3, 32, 32)
     """
-    given = list(net) or list(default_net(source.image_shape))
-    layers = [parse_net([part])[0] if isinstance(part, str) else part for part in given]
+    layers = parse_net(list(net) or default_net(source.image_shape))
     report = chain_report(layers, source.image_shape)
     check_unpooling(report)
     return report
@@ -233,7 +232,7 @@ def _write_results(folder: Path, work: _Work, data: str, facts: dict[str, Any]) 
 def _markdown(report: ChainReport) -> str:
     """Write the chain as a Markdown table for TensorBoard's text page."""
     rows = [
-        f"| {place} | `{layer.layer}` | {' × '.join(map(str, layer.output_shape))} "
+        f"| {place} | `{layer.layer}` | {shape_text(layer.output_shape)} "
         f"| {layer.parameters:,} | {layer.macs:,} |"
         for place, layer in enumerate(report.layers, start=1)
     ]

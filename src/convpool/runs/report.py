@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.arithmetic import ChainReport, chain_record
+from convpool.notation import shape_text
 from convpool.pictures import ColourScale, Column, contact_sheet, tile_maps
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def contact_sheets(
     rows = min(_ROWS, count)
     chosen = [count * row // rows for row in range(rows)]
     columns = [
-        Column(part.heading, _shape_text(part.maps.shape[1:]), part.maps[chosen], part.scale)
+        Column(part.heading, shape_text(part.maps.shape[1:]), part.maps[chosen], part.scale)
         for part in shown
     ]
     sheet = contact_sheet(
@@ -100,7 +101,3 @@ def summary_json(report: ChainReport, values: Sequence[Values], facts: dict[str,
 def _finite(value: float) -> float | str:
     """Return the value as JSON can hold it: "nan" and "inf" as text."""
     return value if np.isfinite(value) else str(value)
-
-
-def _shape_text(shape: Sequence[int]) -> str:
-    return " × ".join(str(size) for size in shape)

@@ -53,12 +53,9 @@ class MaxPool2dSpec:
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
-        kernel = pair("kernel_size", kernel_size, minimum=1)
+        _store_window(self, kernel_size, stride, padding)
         store(
             self,
-            kernel_size=kernel,
-            stride=kernel if stride is None else pair("stride", stride, minimum=1),
-            padding=sides("padding", padding),
             dilation=pair("dilation", dilation, minimum=1),
             return_indices=flag("return_indices", return_indices),
             ceil_mode=flag("ceil_mode", ceil_mode),
@@ -115,12 +112,9 @@ class AvgPool2dSpec:
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        kernel = pair("kernel_size", kernel_size, minimum=1)
+        _store_window(self, kernel_size, stride, padding)
         store(
             self,
-            kernel_size=kernel,
-            stride=kernel if stride is None else pair("stride", stride, minimum=1),
-            padding=sides("padding", padding),
             ceil_mode=flag("ceil_mode", ceil_mode),
             count_include_pad=flag("count_include_pad", count_include_pad),
             divisor_override=_divisor(divisor_override),
@@ -177,13 +171,7 @@ class MaxUnpool2dSpec:
         stride: IntOrPair | None = None,
         padding: PaddingLike = 0,
     ) -> None:
-        kernel = pair("kernel_size", kernel_size, minimum=1)
-        store(
-            self,
-            kernel_size=kernel,
-            stride=kernel if stride is None else pair("stride", stride, minimum=1),
-            padding=sides("padding", padding),
-        )
+        _store_window(self, kernel_size, stride, padding)
 
     @property
     def pads(self) -> Sides:
@@ -195,6 +183,19 @@ class MaxUnpool2dSpec:
             f"MaxUnpool2d(kernel_size={self.kernel_size}, stride={self.stride}, "
             f"padding={padding_form(self.padding, pairs=True)})"
         )
+
+
+def _store_window(
+    spec: object, kernel_size: IntOrPair, stride: IntOrPair | None, padding: PaddingLike
+) -> None:
+    """Store what all pooling layers have; the stride defaults to the kernel."""
+    kernel = pair("kernel_size", kernel_size, minimum=1)
+    store(
+        spec,
+        kernel_size=kernel,
+        stride=kernel if stride is None else pair("stride", stride, minimum=1),
+        padding=sides("padding", padding),
+    )
 
 
 def _divisor(value: object) -> int | None:
