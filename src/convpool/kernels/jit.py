@@ -91,7 +91,7 @@ def _layer() -> str:
 def cache_folder() -> Path:
     """Return the folder of kernels compiled from these sources, for this CPU, by these versions."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     # The target says CPU and features, NUMBA_CPU_NAME and NUMBA_CPU_FEATURES taken into account.
     target = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()

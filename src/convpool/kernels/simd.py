@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic, register_model
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -206,6 +207,251 @@ def flat_indices(_context, rows, taps, _width, _first, step):
 
 
 @intrinsic
+def address(_context, array):
+    """Return the address of an array's first element, as a signed number that can be added to."""
+
+    def generate(context, builder, signature, values):
+        struct = cgutils.create_struct_proxy(array)(context, builder, values[0])
+        return builder.ptrtoint(struct.data, _I64)
+
+    return types.intp(array), generate
+
+
+@intrinsic(prefer_literal=True)
+def load(_context, like, _address, lanes):
+    """Load `lanes` numbers of the element type of `like` from an address."""
+    vector = Vector(like.dtype, lanes.literal_value)
+
+    def generate(_context, builder, _signature, values):
+        return _load(builder, values[1], vector)
+
+    return vector(like, types.intp, lanes), generate
+
+
+@intrinsic
+def store(_context, vector, _address):
+    """Store a vector to an address."""
+
+    def generate(context, builder, _signature, values):
+        _store(builder, *values, vector)
+        return context.get_dummy_value()
+
+    return types.void(vector, types.intp), generate
+
+
+@intrinsic
+def load_number(_context, like, _address):
+    """Load a number of the element type of `like` from an address."""
+    vector = Vector(like.dtype, 1)
+
+    def generate(_context, builder, _signature, values):
+        return _load(builder, values[1], vector, vector.llvm.element)
+
+    return like.dtype(like, types.intp), generate
+
+
+@intrinsic
+def store_number(_context, number, _address):
+    """Store a number to an address."""
+
+    def generate(context, builder, _signature, values):
+        place = builder.inttoptr(values[1], values[0].type.as_pointer())
+        builder.store(values[0], place).align = Vector(number, 1).itemsize
+        return context.get_dummy_value()
+
+    return types.void(number, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def every(_context, vector, step, lanes):
+    """Return a vector of a vector's lanes 0, step, 2*step, …"""
+    result = Vector(vector.dtype, lanes.literal_value)
+
+    def generate(_context, builder, _signature, values):
+        (chosen,) = _windows(vector, 1, step.literal_value, result.lanes)
+        return _shuffle(builder, values[0], chosen)
+
+    return result(vector, step, lanes), generate
+
+
+@intrinsic(prefer_literal=True)
+def zeros(_context, like, lanes, count):
+    """Return a tuple of `count` vectors of zeros, of the element type of `like`."""
+    vectors = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
+
+    def generate(context, builder, _signature, _values):
+        zero = ir.Constant(vectors.dtype.llvm, None)
+        return context.make_tuple(builder, vectors, [zero] * vectors.count)
+
+    return vectors(like, lanes, count), generate
+
+
+@intrinsic
+def multiply_add(_context, sums, vector, _address):
+    """Add to the r-th of a tuple of vectors `vector` times the r-th number at an address."""
+
+    def generate(context, builder, _signature, values):
+        def add(row, total):
+            place = builder.add(values[2], _I64(row * vector.itemsize))
+            number = _load(builder, place, Vector(vector.dtype, 1), vector.llvm.element)
+            number = _splat(builder, number, vector.lanes)
+            name = f"llvm.fmuladd.{vector.suffix}"  # without FMA: a product and a sum
+            return _call(builder, name, vector.llvm, number, values[1], total)
+
+        return _by_row(context, builder, sums, values[0], add)
+
+    return sums(sums, vector, types.intp), generate
+
+
+@intrinsic
+def add_stored(_context, sums, _address, _step):
+    """Add to each of a tuple of vectors the one that lies at address + row * step."""
+
+    def generate(context, builder, _signature, values):
+        def add(row, total):
+            return builder.fadd(_load(builder, _row(builder, values, row), sums.dtype), total)
+
+        return _by_row(context, builder, sums, values[0], add)
+
+    return sums(sums, types.intp, types.intp), generate
+
+
+@intrinsic
+def store_all(_context, rows, _address, _step):
+    """Store a tuple of vectors, the r-th at address + r * step."""
+
+    def generate(context, builder, _signature, values):
+        for row, value in enumerate(cgutils.unpack_tuple(builder, values[0])):
+            _store(builder, value, _row(builder, values, row), rows.dtype)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def load_all(_context, like, _address, _step, lanes, count):
+    """Load `count` vectors of `lanes` numbers, the r-th from address + r * step."""
+    rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
+
+    def generate(context, builder, _signature, values):
+        loaded = [
+            _load(builder, _row(builder, values, row), rows.dtype) for row in range(rows.count)
+        ]
+        return context.make_tuple(builder, rows, loaded)
+
+    return rows(like, types.intp, types.intp, lanes, count), generate
+
+
+@intrinsic(prefer_literal=True)
+def load_rows(_context, like, _address, _step, _count, _width, lanes, most):
+    """Load `most` vectors, the first `width` lanes of the first `count` of them; the rest is 0.
+
+    The r-th comes from address + r * step; nothing else is read.
+    """
+    rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), most.literal_value)
+
+    def generate(context, builder, _signature, values):
+        loaded = [
+            _load_masked(builder, values, row, values[3], values[4], rows.dtype)
+            for row in range(rows.count)
+        ]
+        return context.make_tuple(builder, rows, loaded)
+
+    numbers = (types.intp,) * 4
+    return rows(like, *numbers, lanes, most), generate
+
+
+@intrinsic
+def transpose(_context, rows):
+    """Exchange rows and lanes of as many vectors as they have lanes."""
+
+    def generate(context, builder, _signature, values):
+        square = cgutils.unpack_tuple(builder, values[0])
+        return context.make_tuple(builder, rows, _transpose(builder, square))
+
+    return rows(rows), generate
+
+
+@intrinsic(prefer_literal=True)
+def add_numbers(_context, rows, _address, by_row):
+    """Add numbers that lie at an address: the r-th to vector r, or the l-th to all lanes l."""
+
+    def generate(context, builder, _signature, values):
+        def add(row, value):
+            place = builder.add(values[1], _I64(row * rows.dtype.itemsize))
+            number = _load(builder, place, Vector(rows.dtype.dtype, 1), rows.dtype.llvm.element)
+            return builder.fadd(value, _splat(builder, number, rows.dtype.lanes))
+
+        if by_row.literal_value:
+            return _by_row(context, builder, rows, values[0], add)
+        numbers = _load(builder, values[1], rows.dtype)
+        return _by_row(
+            context, builder, rows, values[0], lambda _row, value: builder.fadd(value, numbers)
+        )
+
+    return rows(rows, types.intp, by_row), generate
+
+
+@intrinsic
+def add_rows(_context, rows, _address, _step, _count, _width):
+    """Add the first `width` lanes of `count` vectors that lie at address + r * step."""
+
+    def generate(context, builder, _signature, values):
+        def add(row, value):
+            loaded = _load_masked(builder, values, row, values[3], values[4], rows.dtype)
+            return builder.fadd(value, loaded)
+
+        return _by_row(context, builder, rows, values[0], add)
+
+    return rows(rows, types.intp, types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def store_rows(_context, rows, _address, _step, _count, _width):
+    """Store the first `width` lanes of the first `count` vectors, the r-th at address + r * step."""
+
+    def generate(context, builder, _signature, values):
+        vector = rows.dtype
+        for row, value in enumerate(cgutils.unpack_tuple(builder, values[0])):
+            _call(
+                builder,
+                f"llvm.masked.store.{vector.suffix}.p0",
+                ir.VoidType(),
+                value,
+                _pointer(builder, _row(builder, values, row), vector),
+                _I32(vector.itemsize),
+                _inside_rows(builder, values[3], values[4], row, vector.lanes),
+            )
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
+def activate(_context, rows, _slope, _ceiling):
+    """Multiply what is negative by a slope, and cut what exceeds a ceiling; NaN stays.
+
+    A slope of 0 gives 0 for every negative number, minus infinity too.
+    """
+    number = rows.dtype.dtype
+
+    def generate(context, builder, _signature, values):
+        vector = rows.dtype
+        slope, ceiling = (_splat(builder, value, vector.lanes) for value in values[1:])
+        zero = ir.Constant(vector.llvm, None)
+        flat = builder.fcmp_ordered("==", slope, zero)
+
+        def bend(_row, value):
+            lowered = builder.select(flat, zero, builder.fmul(value, slope))
+            bent = builder.select(builder.fcmp_ordered("<", value, zero), lowered, value)
+            return builder.select(builder.fcmp_ordered(">", bent, ceiling), ceiling, bent)
+
+        return _by_row(context, builder, rows, values[0], bend)
+
+    return rows(rows, number, number), generate
+
+
+@intrinsic
 def any_nan(_context, one, other):
     """Return 0 if no lane of either vector is NaN, else another number."""
 
@@ -218,6 +464,70 @@ def any_nan(_context, one, other):
         return builder.zext(found, _I64)
 
     return types.intp(one, other), generate
+
+
+def _by_row(context, builder, rows, values, operation):
+    """Return the tuple of what an operation makes of each of a tuple of vectors."""
+    made = [
+        operation(row, value) for row, value in enumerate(cgutils.unpack_tuple(builder, values))
+    ]
+    return context.make_tuple(builder, rows, made)
+
+
+def _row(builder, values, row):
+    """Return values[1] + row * values[2]: the address of a row."""
+    return builder.add(values[1], builder.mul(values[2], _I64(row)))
+
+
+def _load(builder, place, vector, element=None):
+    pointer = builder.inttoptr(place, (element or vector.llvm).as_pointer())
+    loaded = builder.load(pointer)
+    loaded.align = vector.itemsize
+    return loaded
+
+
+def _load_masked(builder, values, row, count, width, vector):
+    return _call(
+        builder,
+        f"llvm.masked.load.{vector.suffix}.p0",
+        vector.llvm,
+        _pointer(builder, _row(builder, values, row), vector),
+        _I32(vector.itemsize),
+        _inside_rows(builder, count, width, row, vector.lanes),
+        ir.Constant(vector.llvm, None),
+    )
+
+
+def _store(builder, value, place, vector):
+    stored = builder.store(value, _pointer(builder, place, vector))
+    stored.align = vector.itemsize
+
+
+def _transpose(builder, square):
+    """Exchange ever smaller blocks across the diagonal; the lanes are a power of two."""
+    size = len(square)
+    block = size // 2
+    while block:
+        upper, lower = [], []
+        for lane in range(size):
+            is_left = (lane // block) % 2 == 0
+            upper.append(lane if is_left else size + lane - block)
+            lower.append(lane + block if is_left else size + lane)
+        exchanged = list(square)
+        for row in range(size):
+            if (row // block) % 2 == 0:
+                pair = square[row], square[row + block]
+                exchanged[row] = builder.shuffle_vector(*pair, _constants(upper))
+                exchanged[row + block] = builder.shuffle_vector(*pair, _constants(lower))
+        square = exchanged
+        block //= 2
+    return square
+
+
+def _inside_rows(builder, count, width, row, lanes):
+    """Return the mask of the first `width` lanes for the first `count` rows, else of none."""
+    within = builder.icmp_signed(">", count, _I64(row))
+    return _inside(builder, _I64(0), builder.select(within, width, _I64(0)), lanes)
 
 
 def _larger(builder, vector, one, other, keep_nan):
@@ -270,3 +580,11 @@ def _inside(builder, first, count, lanes):
     )
     limit = _splat(builder, builder.trunc(count, _I32), lanes)
     return builder.icmp_unsigned("<", positions, limit)
+
+
+def registers():
+    """Return the bytes of a vector register of the CPU that is compiled for, and their number."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if "+avx512f" in features:
+        return 64, 32
+    return (32, 16) if "+avx" in features else (16, 16)

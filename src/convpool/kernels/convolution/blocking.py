@@ -1,0 +1,160 @@
+"""How a convolution is cut into blocks and tiles: chosen by the layer and the image's shape alone.
+
+The sums of a tile are held in registers as `count` vectors of `lanes` numbers, while one loop runs
+over the products (channel by channel, tap by tap) of a segment: a vector is loaded, and for each of
+the `count` rows a number is loaded, multiplied with the vector and added. There are two ways:
+
+- across filters: a vector holds one tap of `lanes` filters, the numbers are `count` pixels;
+- across pixels: a vector holds `lanes` pixels, the numbers are one tap of `count` filters.
+
+The first needs its sums transposed to be stored as planes, the second wastes lanes on small planes
+and, with few filters, shares no load. `_cycles` says what each costs, and the cheaper one is taken.
+
+A block of the output is made chunk by chunk of channels. A chunk's input, with its padding, lies in
+a panel; the sums of the block's filters lie beside it until the last chunk is added. Sums in
+segments of some hundred products, added to each other, keep the rounding errors of long sums small.
+"""
+
+from dataclasses import dataclass
+
+from convpool.kernels.convolution.geometry import Line
+
+SEGMENT = 256
+"""Products that are summed in one go."""
+_PANEL, _SUMS = 64 << 10, 256 << 10  # bytes of a block's input and sums: beside each other in L2
+_PIXELS = 256  # of a block, so that the threads have several blocks each
+_UNITS = 16  # pieces of work wanted of one image, so that the threads are done at about one time
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What matters of the CPU for tiles."""
+
+    vector: int
+    """Bytes of a register."""
+    registers: int
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """The cuts of one layer on one shape of image, in elements."""
+
+    across_filters: bool
+    lanes: int
+    count: int
+    rows: int
+    """Positions of a phase, vertically and horizontally, in a block."""
+    columns: int
+    channels: int
+    """Channels of a chunk."""
+    filter_blocks: int
+    """Blocks of filters whose sums are held at a time."""
+
+    @property
+    def filters(self) -> int:
+        """Filters of one block of filters."""
+        return self.lanes if self.across_filters else self.count
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A group's part of a layer on one shape of image."""
+
+    vertical: Line
+    horizontal: Line
+    channels: int
+    filters: int
+    itemsize: int
+
+    @property
+    def phases(self) -> int:
+        """Number of phases in the plane."""
+        return len(self.vertical.phases) * len(self.horizontal.phases)
+
+    @property
+    def taps(self) -> int:
+        """Taps of all phases together."""
+        vertical, horizontal = (
+            sum(len(phase.taps) for phase in line.phases)
+            for line in (self.vertical, self.horizontal)
+        )
+        return vertical * horizontal
+
+    @property
+    def chunk(self) -> int:
+        """Channels of a chunk: about a segment's products, in chunks of one size."""
+        most = max(1, SEGMENT * self.phases // max(1, self.taps))
+        return -(-self.channels // -(-self.channels // most))
+
+    def rows(self, columns: int, pixels: int) -> int:
+        """Return the rows of a block, limited by its pixels and by the size of its input."""
+        line = len(self.horizontal.residues) * (columns + self.horizontal.extent)
+        line *= self.chunk * self.itemsize * len(self.vertical.residues)
+        most = max(1, min(pixels // columns, _PANEL // line - self.vertical.extent))
+        return -(-self.vertical.longest // -(-self.vertical.longest // most))
+
+
+def block(problem: Problem, machine: Machine) -> Blocking:
+    """Return the cheaper of the two ways."""
+    ways = [_across_filters(problem, machine)]
+    if problem.phases == 1:
+        ways.append(_across_pixels(problem, machine))
+    return min(ways, key=lambda way: _cycles(way, problem, machine))
+
+
+def segments(products: int) -> int:
+    """Return into how many segments, as equal as possible, so many products are cut."""
+    return max(1, -(-products // SEGMENT))
+
+
+def _across_filters(problem: Problem, machine: Machine) -> Blocking:
+    vertical, horizontal = problem.vertical, problem.horizontal
+    lanes = 2 * machine.vector // problem.itemsize
+    most = (machine.registers - 3) // 2  # a vector is two registers, and one holds the number
+    width = horizontal.longest
+    count = min(
+        range(1, most + 1), key=lambda count: (-(-width // count) * (count + 1), count)
+    )
+    columns = min(width, count * max(1, _PIXELS // (2 * count)))
+    rows = problem.rows(columns, _PIXELS)
+    total = -(-problem.filters // lanes)
+    pixels = rows * vertical.step * -(-columns // count) * count * horizontal.step
+    held = max(1, min(total, _SUMS // (lanes * pixels * problem.itemsize)))
+    blocks = -(-vertical.longest // rows) * -(-width // columns)
+    held = max(1, min(held, total * blocks // _UNITS))
+    return Blocking(True, lanes, count, rows, columns, problem.chunk, held)
+
+
+def _across_pixels(problem: Problem, machine: Machine) -> Blocking:
+    registers = machine.registers - 4
+    count = min(
+        range(1, registers // 2 + 1),
+        key=lambda count: (-(-problem.filters // count) * (count + 1), count),
+    )
+    width = 2
+    while width < 8 and count * width * 2 <= registers:
+        width *= 2
+    lanes = width * machine.vector // problem.itemsize
+    columns = min(problem.horizontal.longest, 4 * _PIXELS)
+    rows = problem.rows(columns, 4 * _PIXELS)
+    pitch = columns + problem.horizontal.extent
+    while lanes > machine.vector // problem.itemsize and lanes // 2 >= rows * pitch:
+        lanes //= 2
+    total = -(-problem.filters // count)
+    held = max(1, min(total, _SUMS // (count * (rows * pitch + lanes) * problem.itemsize)))
+    return Blocking(False, lanes, count, rows, columns, problem.chunk, held)
+
+
+def _cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
+    """Return about how many cycles an image's group takes, two products of a register a cycle."""
+    vertical, horizontal = problem.vertical, problem.horizontal
+    products = problem.channels * problem.taps / problem.phases
+    blocks = -(-vertical.longest // way.rows) * -(-horizontal.longest // way.columns)
+    filter_blocks = -(-problem.filters // way.filters)
+    outputs = vertical.output * horizontal.output * problem.filters
+    if way.across_filters:
+        tiles = blocks * way.rows * vertical.step * -(-way.columns // way.count) * horizontal.step
+        return filter_blocks * tiles * products * (way.count + 1) + 0.5 * outputs
+    tiles = blocks * -(-way.rows * (way.columns + horizontal.extent) // way.lanes)
+    width = way.lanes * problem.itemsize / (2 * machine.vector)
+    return filter_blocks * tiles * products * (way.count + 1) * width + 0.15 * outputs
