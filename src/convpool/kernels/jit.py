@@ -25,7 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
+from numba import get_thread_id, prange, types
 from numba.core import caching
+from numba.core.ccallback import CFunc
+
+from convpool.kernels.simd import address, call_unit
 
 ENVIRONMENT = "CONVPOOL_CACHE_DIR"
 """Environment variable with the folder for compiled kernels; by default ~/.cache/convpool."""
@@ -47,6 +52,38 @@ class Kernel:
             return self._serial(*arguments)
         with _Threads.guard():
             return self._parallel(*arguments)
+
+
+class Program:
+    """A kernel as one compiled function of (record, unit, thread), and the loop that calls it.
+
+    The record is an array of 64-bit numbers: addresses, sizes, strides. A unit is one piece of the
+    work that needs no other. The loop over units is compiled once for all programs, parallel and
+    serial; so a program is compiled once, without Numba's parallel machinery, which takes longer
+    than the kernels themselves.
+    """
+
+    def __init__(self, body: Callable[..., Any], *, variant: str) -> None:
+        self._body = _twin(body, variant)
+        self._address = 0
+
+    def __call__(self, record: Any, units: int, *, threads: bool) -> None:
+        """Run units 0 to units - 1, with threads if the work is worth them and there are any."""
+        if not self._address:
+            self._compile()
+        _loop(self._address, record, units, threads=threads)
+
+    def _compile(self) -> None:
+        function = CFunc(self._body, ((types.intp,) * 3, types.void), {}, dict(_FLAGS))
+        function._cache = _KernelCache(self._body)
+        function.compile()
+        self._function, self._address = function, function.address
+
+
+def _units(program, record, units):  # type: ignore[no-untyped-def]  # compiled
+    for unit in prange(units):
+        # Numba counts without a sign, and makes a float of that and a signed number.
+        call_unit(program, address(record), np.intp(unit), np.intp(get_thread_id()))
 
 
 class _Threads:
@@ -132,6 +169,9 @@ class _KernelCache(caching.FunctionCache):
 
     _impl_class = _CacheImpl
 
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return sig, codegen.magic_tuple(), _constants(self._py_func)
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
@@ -153,13 +193,44 @@ class _KernelCache(caching.FunctionCache):
                 path.unlink(missing_ok=True)
 
 
-def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:
-    # A function of its own for each twin, so that each carries its own name for the cache.
+def block(body: Callable[..., Any]) -> Any:
+    """Return a function that kernels call, compiled on its own and linked to each of them.
+
+    Blocks keep compilation short: inlined into the loops of a kernel, the same code takes Numba
+    several times as long.
+    """
+    return numba.njit(**_FLAGS)(body)
+
+
+def _constants(function: Any) -> Any:
+    """Return what a function is compiled with beside its arguments: the values that it encloses.
+
+    Numba would pickle them, and the name of an enclosed function differs in each process.
+    """
+    cells = (cell.cell_contents for cell in function.__closure__ or ())
+    return tuple(
+        (value.py_func.__qualname__, _constants(value.py_func))
+        if hasattr(value, "py_func")
+        else value
+        for value in cells
+    )
+
+
+def _twin(body: Callable[..., Any], variant: str) -> Any:
+    """Return the same function under a name of its own for the cache."""
     twin = type(body)(
         body.__code__, body.__globals__, body.__name__, body.__defaults__, body.__closure__
     )
     twin.__qualname__ = body.__qualname__
-    setattr(twin, _TWIN, f"{variant}-{'parallel' if parallel else 'serial'}")
+    setattr(twin, _TWIN, variant)
+    return twin
+
+
+def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:
+    twin = _twin(body, f"{variant}-{'parallel' if parallel else 'serial'}")
     dispatcher = numba.njit(parallel=parallel, **_FLAGS)(twin)
     dispatcher._cache = _KernelCache(twin)
     return dispatcher
+
+
+_loop = Kernel(_units, variant="units")

@@ -262,6 +262,47 @@ def store_number(_context, number, _address):
     return types.void(number, types.intp), generate
 
 
+@intrinsic
+def call_unit(_context, _program, _record, _unit, _thread):
+    """Call the function (record, unit, thread) at an address."""
+
+    def generate(context, builder, _signature, values):
+        function = ir.FunctionType(ir.VoidType(), [_I64] * 3)
+        builder.call(builder.inttoptr(values[0], function.as_pointer()), values[1:])
+        return context.get_dummy_value()
+
+    return types.void(*(types.intp,) * 4), generate
+
+
+@intrinsic
+def fields(_context, _address, record):
+    """Load a named tuple of 64-bit integers, one after the other from an address."""
+    names = record.instance_class
+    numbers = types.NamedUniTuple(types.intp, len(names._fields), names)
+
+    def generate(context, builder, _signature, values):
+        loaded = [
+            _load(builder, builder.add(values[0], _I64(8 * field)), Vector(types.intp, 1), _I64)
+            for field in range(numbers.count)
+        ]
+        return context.make_tuple(builder, numbers, loaded)
+
+    return numbers(types.intp, record), generate
+
+
+@intrinsic
+def prefetch(_context, _address):
+    """Ask for the line at an address, into the second cache."""
+
+    def generate(context, builder, _signature, values):
+        pointer = builder.inttoptr(values[0], ir.IntType(8).as_pointer())
+        how = _I32(0), _I32(2), _I32(1)  # to read, kept in the second cache, data
+        _call(builder, "llvm.prefetch.p0", ir.VoidType(), pointer, *how)
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
 @intrinsic(prefer_literal=True)
 def every(_context, vector, step, lanes):
     """Return a vector of a vector's lanes 0, step, 2*step, …"""
@@ -343,22 +384,19 @@ def load_all(_context, like, _address, _step, lanes, count):
 
 
 @intrinsic(prefer_literal=True)
-def load_rows(_context, like, _address, _step, _count, _width, lanes, most):
-    """Load `most` vectors, the first `width` lanes of the first `count` of them; the rest is 0.
+def load_rows(_context, like, _address, _step, _last, _width, lanes, count):
+    """Load the first `width` lanes of `count` vectors, the r-th from address + r * step.
 
-    The r-th comes from address + r * step; nothing else is read.
+    The other lanes are 0. Vectors after the `last` are loaded from where the last one is.
     """
-    rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), most.literal_value)
+    rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
 
     def generate(context, builder, _signature, values):
-        loaded = [
-            _load_masked(builder, values, row, values[3], values[4], rows.dtype)
-            for row in range(rows.count)
-        ]
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        loaded = _load_places(builder, places, values[4], rows.dtype)
         return context.make_tuple(builder, rows, loaded)
 
-    numbers = (types.intp,) * 4
-    return rows(like, *numbers, lanes, most), generate
+    return rows(like, *(types.intp,) * 4, lanes, count), generate
 
 
 @intrinsic
@@ -393,38 +431,42 @@ def add_numbers(_context, rows, _address, by_row):
 
 
 @intrinsic
-def add_rows(_context, rows, _address, _step, _count, _width):
-    """Add the first `width` lanes of `count` vectors that lie at address + r * step."""
+def add_rows(_context, rows, _address, _step, _last, _width):
+    """Add vectors that are loaded as by `load_rows`."""
 
     def generate(context, builder, _signature, values):
-        def add(row, value):
-            loaded = _load_masked(builder, values, row, values[3], values[4], rows.dtype)
-            return builder.fadd(value, loaded)
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        loaded = _load_places(builder, places, values[4], rows.dtype)
+        return _by_row(
+            context, builder, rows, values[0], lambda row, value: builder.fadd(value, loaded[row])
+        )
 
-        return _by_row(context, builder, rows, values[0], add)
-
-    return rows(rows, types.intp, types.intp, types.intp, types.intp), generate
+    return rows(rows, *(types.intp,) * 4), generate
 
 
 @intrinsic
-def store_rows(_context, rows, _address, _step, _count, _width):
-    """Store the first `width` lanes of the first `count` vectors, the r-th at address + r * step."""
+def store_rows(_context, rows, _address, _step, _last, _width):
+    """Store the first `width` lanes of vectors 0 to `last`, the r-th at address + r * step."""
 
     def generate(context, builder, _signature, values):
         vector = rows.dtype
-        for row, value in enumerate(cgutils.unpack_tuple(builder, values[0])):
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        mask = _inside(builder, _I64(0), values[4], vector.lanes)
+        stored = list(zip(cgutils.unpack_tuple(builder, values[0]), places, strict=True))
+        # From the end: what is stored in the last one's place too many times is overwritten by it.
+        for value, place in reversed(stored):
             _call(
                 builder,
                 f"llvm.masked.store.{vector.suffix}.p0",
                 ir.VoidType(),
                 value,
-                _pointer(builder, _row(builder, values, row), vector),
+                _pointer(builder, place, vector),
                 _I32(vector.itemsize),
-                _inside_rows(builder, values[3], values[4], row, vector.lanes),
+                mask,
             )
         return context.get_dummy_value()
 
-    return types.void(rows, types.intp, types.intp, types.intp, types.intp), generate
+    return types.void(rows, *(types.intp,) * 4), generate
 
 
 @intrinsic
@@ -486,16 +528,26 @@ def _load(builder, place, vector, element=None):
     return loaded
 
 
-def _load_masked(builder, values, row, count, width, vector):
-    return _call(
-        builder,
-        f"llvm.masked.load.{vector.suffix}.p0",
-        vector.llvm,
-        _pointer(builder, _row(builder, values, row), vector),
-        _I32(vector.itemsize),
-        _inside_rows(builder, count, width, row, vector.lanes),
-        ir.Constant(vector.llvm, None),
-    )
+def _clamped_rows(builder, numbers, count):
+    """Return addresses address + min(row, last) * step."""
+    first, step, last = numbers
+    places = [first]
+    for row in range(1, count):
+        next_one = builder.add(places[-1], step)
+        places.append(builder.select(builder.icmp_signed("<", last, _I64(row)), places[-1], next_one))
+    return places
+
+
+def _load_places(builder, places, width, vector):
+    """Load a vector from each place, its first `width` lanes; the others are 0."""
+    mask = _inside(builder, _I64(0), width, vector.lanes)
+    zero = ir.Constant(vector.llvm, None)
+    name = f"llvm.masked.load.{vector.suffix}.p0"
+    alignment = _I32(vector.itemsize)
+    return [
+        _call(builder, name, vector.llvm, _pointer(builder, place, vector), alignment, mask, zero)
+        for place in places
+    ]
 
 
 def _store(builder, value, place, vector):
@@ -522,12 +574,6 @@ def _transpose(builder, square):
         square = exchanged
         block //= 2
     return square
-
-
-def _inside_rows(builder, count, width, row, lanes):
-    """Return the mask of the first `width` lanes for the first `count` rows, else of none."""
-    within = builder.icmp_signed(">", count, _I64(row))
-    return _inside(builder, _I64(0), builder.select(within, width, _I64(0)), lanes)
 
 
 def _larger(builder, vector, one, other, keep_nan):

@@ -1,0 +1,5 @@
+"""Convolution kernels."""
+
+from convpool.kernels.convolution.operator import prepare
+
+__all__ = ["prepare"]

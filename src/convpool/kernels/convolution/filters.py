@@ -1,6 +1,6 @@
 """Weights in the order in which the kernels read them.
 
-For each group and block of filters: chunk by chunk of channels, phase by phase, the products
+Group by group, chunk by chunk of channels, block by block of filters, phase by phase: the products
 (channel by channel, tap by tap), each with the numbers of all filters of the block side by side.
 """
 
@@ -8,77 +8,95 @@ For each group and block of filters: chunk by chunk of channels, phase by phase,
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
 
-from convpool.kernels.jit import Kernel
-from convpool.kernels.simd import address, load_number, load_rows, store_number, store_rows, transpose
-
-
-@njit(inline="always")
-def pack_numbers(weight, target, source, channels, taps, steps, filters, width):
-    """Pack a phase of a chunk number by number; what is beyond the filters is 0."""
-    of_filter, of_channel = steps
-    item = weight.itemsize
-    for channel in range(channels):
-        for tap in taps:
-            place = source + (channel * of_channel + tap) * item
-            for k in range(width):
-                number = weight.dtype.type(0)
-                if k < filters:
-                    number = load_number(weight, place + k * of_filter * item)
-                store_number(number, target)
-                target += item
+from convpool.kernels.jit import Program, block
+from convpool.kernels.simd import (
+    fields,
+    load_number,
+    load_rows,
+    store_number,
+    store_rows,
+    transpose,
+)
 
 
-@njit(inline="always")
-def pack_squares(weight, target, source, products, of_filter, filters, width, lanes):
-    """Pack products that follow each other in the weights: transpose them, square by square."""
-    item = weight.itemsize
-    for k in range(0, width, lanes):
-        for product in range(0, products, lanes):
-            rows = load_rows(
-                weight,
-                source + (k * of_filter + product) * item,
-                of_filter * item,
-                filters - k,
-                products - product,
-                lanes,
-                lanes,
-            )
-            place = target + (product * width + k) * item
-            store_rows(transpose(rows), place, width * item, products - product, width - k)
+class Packing(NamedTuple):
+    """What the program is told; strides are in bytes."""
+
+    weight: int = 0
+    """Addresses."""
+    packed: int = 0
+    order: int = 0
+    """Table: the taps, phase by phase."""
+    phases: int = 0
+    """Table, as in `Record`."""
+    number_of_phases: int = 0
+    filters: int = 0
+    """Of a group, as the channels."""
+    channels: int = 0
+    chunk: int = 0
+    taps: int = 0
+    width: int = 0
+    """Filters of a block."""
+    of_group: int = 0
+    """From group to group of the weights, and so on."""
+    of_filter: int = 0
+    of_channel: int = 0
 
 
 @cache
-def kernel(lanes: int) -> Kernel:
-    """Return the kernel that packs, with registers of `lanes` numbers."""
+def program(number: type[np.number[Any]], lanes: int) -> Program:
+    """Return the program that packs numbers of a type, by squares of `lanes`."""
+    item = np.dtype(number).itemsize
 
-    def pack(weight, packed, taps, phases, groups, filters, channels, chunk, width, steps):
-        blocks = -(-filters // width)
-        item = weight.itemsize
-        all_taps = len(taps)
-        for number in prange(groups * blocks):
-            unit = np.intp(number)
-            group, block = divmod(unit, blocks)
-            target = address(packed) + unit * channels * all_taps * width * item
-            start = address(weight) + (group * steps[0] + block * width * steps[1]) * item
-            here = min(width, filters - block * width)
-            for first in range(0, channels, chunk):
-                count = min(chunk, channels - first)
-                source = start + first * steps[2] * item
-                if len(phases) == 1 and steps[2] == all_taps:
-                    pack_squares(
-                        weight, target, source, count * all_taps, steps[1], here, width, lanes
+    @block
+    def pack_numbers(target, source, channels, taps, number_of_taps, of_filter, of_channel, filters, width):
+        """Pack a phase number by number."""
+        for channel in range(channels):
+            for tap in range(number_of_taps):
+                place = source + channel * of_channel + load_number(np.int64, taps + tap * 8) * item
+                for k in range(width):
+                    last = min(k, filters - 1)
+                    store_number(load_number(number, place + last * of_filter), target)
+                    target += item
+
+    @block
+    def pack_squares(target, source, products, of_filter, filters, width):
+        """Pack products that follow each other in the weights: transpose them, square by square."""
+        for k in range(0, width, lanes):
+            last = max(0, min(filters - k, lanes) - 1)
+            row = source + min(k, filters - 1) * of_filter
+            for product in range(0, products, lanes):
+                here = products - product
+                rows = load_rows(number, row + product * item, of_filter, last, here, lanes, lanes)
+                place = target + (product * width + k) * item
+                store_rows(transpose(rows), place, width * item, min(here, lanes) - 1, width - k)
+
+    def pack(record, unit, _thread):
+        """Pack one block of filters; where filters are missing, the last one stands in."""
+        plan = fields(record, Packing)
+        blocks = -(-plan.filters // plan.width)
+        group, number_of_block = divmod(unit, blocks)
+        source = plan.weight + group * plan.of_group + number_of_block * plan.width * plan.of_filter
+        here = min(plan.width, plan.filters - number_of_block * plan.width)
+        for first in range(0, plan.channels, plan.chunk):
+            count = min(plan.chunk, plan.channels - first)
+            done = (group * plan.channels + first) * blocks + count * number_of_block
+            target = plan.packed + done * plan.taps * plan.width * item
+            start = source + first * plan.of_channel
+            if plan.number_of_phases == 1:
+                pack_squares(target, start, count * plan.taps, plan.of_filter, here, plan.width)
+            else:
+                taps = plan.order
+                for phase in range(plan.number_of_phases):
+                    of_phase = load_number(np.int64, plan.phases + phase * 48 + 32)
+                    pack_numbers(
+                        target, start, count, taps, of_phase, plan.of_filter, plan.of_channel, here, plan.width
                     )
-                    target += count * all_taps * width * item
-                else:
-                    for phase in range(len(phases)):
-                        begin, end = phases[phase, 0], phases[phase, 1]
-                        pack_numbers(
-                            weight, target, source, count, taps[begin:end], steps[1:], here, width
-                        )
-                        target += count * (end - begin) * width * item
+                    target += count * of_phase * plan.width * item
+                    taps += of_phase * 8
 
-    return Kernel(pack, variant="pack")
+    return Program(pack, variant=f"pack-{number.__name__}")

@@ -3,45 +3,57 @@
 # Compiled by Numba, which infers the types.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
-from numba import njit
+from functools import cache
+from typing import Any
 
+import numpy as np
+
+from convpool.kernels.jit import block
 from convpool.kernels.simd import (
     activate,
     add_numbers,
     add_rows,
-    address,
     load_all,
     store_rows,
     transpose,
 )
 
 
-@njit(inline="always")
-def finish(arrays, sums, target, bias, extent, steps, ending, count, lanes, turned, planar):  # noqa: PLR0917
-    """Finish `count` vectors of `lanes` sums and store what of them lies within the output.
+@cache
+def finishing(number: type[np.number[Any]], lanes: int, planar: int) -> Any:
+    """Return the function that finishes squares of sums across filters.
 
-    Args:
-        arrays: the output and the residual.
-        sums: address of the first sum.
-        target: distance in bytes of the first output from the beginning of the output.
-        bias: address of the first filter's bias.
-        extent: filters and pixels that lie within the output.
-        steps: bytes from vector to vector of the sums, and of the output.
-        ending: slope and ceiling of the activation, and whether there is a residual.
-        count, lanes, turned: the vectors, and whether they are to be turned.
-        planar: whether the output's vectors run along pixels.
+    If the output is planar, its vectors run along pixels and the squares are turned; else they run
+    along filters, as the sums do.
     """
-    output, residual = arrays
-    slope, ceiling, has_residual = ending
-    vectors = load_all(output, sums, steps[0], lanes, count)
-    if turned:
-        vectors = transpose(vectors)
-    vectors = add_numbers(vectors, bias, planar)
-    if planar:
-        rows, width = extent
-    else:
-        width, rows = extent
-    if has_residual:
-        vectors = add_rows(vectors, address(residual) + target, steps[1], rows, width)
-    vectors = activate(vectors, slope, ceiling)
-    store_rows(vectors, address(output) + target, steps[1], rows, width)
+
+    @block
+    def finish(sums, step, output, filters, pixels, by_filter, by_pixel, bias, residual, slope, ceiling):
+        """Store the sums of `lanes` filters at most and a row of pixels.
+
+        Args:
+            sums: address of the first sum.
+            step: bytes from pixel to pixel of the sums.
+            output: address of the first output.
+            filters, pixels: how many lie within the output.
+            by_filter, by_pixel: bytes from filter to filter and from pixel to pixel of the output.
+            bias: address of the first filter's bias.
+            residual: distance of the residual from the output, 0 if there is none.
+            slope, ceiling: of the activation.
+        """
+        stride = by_filter if planar else by_pixel
+        for x in range(0, pixels, lanes):
+            vectors = load_all(number, sums + x * step, step, lanes, lanes)
+            vectors = add_numbers(vectors, bias, 0)
+            if planar:
+                vectors = transpose(vectors)
+            here = pixels - x
+            rows, width = (filters, here) if planar else (here, filters)
+            last = min(rows, lanes) - 1
+            target = output + x * by_pixel
+            if residual:
+                vectors = add_rows(vectors, target + residual, stride, last, width)
+            vectors = activate(vectors, slope, ceiling)
+            store_rows(vectors, target, stride, last, width)
+
+    return finish

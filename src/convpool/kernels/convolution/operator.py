@@ -55,17 +55,12 @@ class Convolution:
         slots_y, slots_x = len(vertical.residues), len(horizontal.residues)
         gap = slots_y * slots_x * panel_rows * pitch * item
         gap = -(-gap // 64) * 64 + (64 if gap % 1024 == 0 else 0)
-        slack = 4 * 64 + (way.lanes + way.count) * item
+        slack = 8 * 64 + (way.lanes + way.count) * item
         panel_bytes = -(-(way.channels * gap + slack) // 64) * 64
+        sums_pitch = sums_bytes = 0
         if way.across_filters:
             sums_pitch = -(-way.columns // way.count) * way.count * horizontal.step
-            plane = 0
             sums_bytes = way.rows * vertical.step * sums_pitch * way.lanes * item + register*way.lanes*item
-        else:
-            sums_pitch = pitch
-            plane = (way.rows * pitch + way.lanes) * item
-            plane += 64 if plane % 1024 == 0 else 0
-            sums_bytes = way.count * plane
         filter_blocks = -(-self.problem.filters // way.filters)
         offsets, phases, taps_order, bounds = [], [], [], []
         kernel_width = self.spec.kernel_size[1]
@@ -94,13 +89,13 @@ class Convolution:
             groups=self.spec.groups, channels=self.problem.channels, filters=self.problem.filters,
             chunk=way.channels, rows=way.rows, columns=way.columns,
             row_blocks=-(-vertical.longest // way.rows), column_blocks=-(-horizontal.longest // way.columns),
-            filter_blocks=filter_blocks, held=way.filter_blocks, products=self.problem.channels * len(taps_order),
+            filter_blocks=filter_blocks, held=way.filter_blocks, taps=len(taps_order),
             stride_y=vertical.stride, stride_x=horizontal.stride, step_y=vertical.step, step_x=horizontal.step,
             lowest_x=horizontal.lowest, width=horizontal.size, repeats=int(mode != "zeros"),
             slots_y=slots_y, slots_x=slots_x, panel_rows=panel_rows, pitch=pitch, channel_gap=gap, panel_bytes=panel_bytes,
-            sums_pitch=sums_pitch, plane=plane, sums_bytes=sums_bytes, scratch=panel_bytes + way.filter_blocks * sums_bytes + 64*register*item,
+            sums_pitch=sums_pitch, sums_bytes=sums_bytes, scratch=panel_bytes + way.filter_blocks * sums_bytes + 64*register*item,
             out_height=vertical.output, out_width=horizontal.output, joined=int(joined))
-        self.macs = self.problem.filters * self.spec.groups * vertical.output * horizontal.output * self.plan.products
+        self.macs = self.problem.filters * self.spec.groups * vertical.output * horizontal.output * self.plan.taps * self.plan.channels
 
     def pack(self, weight, bias):
         spec, way, item = self.spec, self.blocking, self.dtype.itemsize
@@ -109,9 +104,9 @@ class Convolution:
         taps = prod(spec.kernel_size)
         steps = (filters * channels * taps, channels * taps, taps) if isinstance(spec, Conv2dSpec) else (filters * channels * taps, taps, filters * taps)
         blocks = -(-filters // way.filters)
-        packed = np.empty(groups * blocks * self.plan.products * way.filters + 64, self.dtype)
+        packed = np.empty(groups * blocks * self.plan.taps * channels * way.filters + 64, self.dtype)
         register = self.machine.vector // item
-        packing.kernel(register)(weight, packed, self.taps, self.bounds, groups, filters, channels, way.channels, way.filters, steps, threads=weight.size > _WORTH_THREADS)
+        packing.kernel(self.dtype.type, register)(weight, packed, self.taps, self.bounds, (groups, filters, channels, way.channels, way.filters), steps, threads=weight.size > _WORTH_THREADS)
         biases = np.zeros(spec.out_channels + 64, self.dtype)
         if bias is not None:
             biases[: spec.out_channels] = bias
@@ -140,13 +135,12 @@ class Convolution:
             steps = (filters * rows * columns * item, rows * columns * item, columns * item, item)
         way = self.blocking
         threads = batch * self.macs >= _WORTH_THREADS
-        scratch = np.empty((numba.get_num_threads() if threads else 1) * self.plan.scratch, np.uint8)
+        scratch = (np.ones if __import__("os").environ.get("DO","ftx")!="ftx" else np.empty)((numba.get_num_threads() if threads else 1) * self.plan.scratch, np.uint8)
         weights, bias = packed
         res = output if residual is None else residual
         one = self.dtype.type(1)
-        ending = (one, self.dtype.type(np.inf), 0 if residual is None else 1)
-        kernel = forward.kernel(int(way.across_filters), way.lanes, way.count, how, int(not last), self.machine.vector // item)
-        kernel(images, weights, bias, output, res, scratch, self.offsets, self.phases, self.maps, batch, strides, steps, ending, self.plan, threads=threads)
+        kernel = forward.kernel(self.dtype.type, int(way.across_filters), (way.lanes, way.count), how, int(not last), self.machine.vector // item)
+        kernel(images, weights, bias, output, res, scratch, self.offsets, self.phases, self.maps, batch, strides, steps, (one, self.dtype.type(np.inf)), self.plan, threads=threads)
         return out
 
     def __call__(self, input, weight, bias=None, *, out=None):

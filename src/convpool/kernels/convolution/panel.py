@@ -9,10 +9,17 @@ numbers.
 # Compiled by Numba, which infers the types.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
-from numba import njit
+from functools import cache
+from typing import Any
 
+import numpy as np
+
+from convpool.kernels.convolution.record import Record
+from convpool.kernels.jit import block
 from convpool.kernels.simd import (
     every,
+    fields,
+    load,
     load_number,
     load_row,
     store,
@@ -25,69 +32,83 @@ BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND = range(3)
 """How a row is copied. The second and third take vectors, of which each or every second lane."""
 
 
-@njit(inline="always")
-def fill(images, image, panel, channels, origin, maps, strides, plan, how, lanes, wide):
-    """Fill a panel with `channels` channels of an image, from its first one's address on.
+@cache
+def filling(number: type[np.number[Any]], how: int, lanes: int) -> Any:
+    """Return the function that fills a panel with numbers of a type, by vectors of `lanes`."""
+    item = np.dtype(number).itemsize
+    copy_row = _by_vector(number, how or 1, lanes)
+    by_number = how == BY_NUMBER
 
-    `origin` is the block's first row and column, as positions of a phase; `maps` hold the source
-    row and column of each padded position, -1 for a zero, and the residues; `strides` are those of
-    channels, rows and columns in bytes.
-    """
-    source_rows, source_columns, residues = maps
-    item = images.itemsize
-    for channel in range(channels):
-        # In the order of memory: a row's last vector may go beyond it, into what is written next.
-        target = panel + channel * plan.channel_gap
-        for slot_y in range(plan.slots_y):
-            for slot_x in range(plan.slots_x):
-                column = origin[1] * plan.stride_x + residues[plan.slots_y + slot_x]
+    @block
+    def fill(record, image, panel, channels, row, column):
+        """Fill a panel with `channels` channels of an image, from its first one's address on.
+
+        `row` and `column` are the block's first positions of the phases.
+        """
+        plan = fields(record, Record)
+        for channel in range(channels):
+            # In the order of memory: a row's last vector may go beyond it, into what comes next.
+            target = panel + channel * plan.channel_gap
+            for slot in range(plan.slots_y * plan.slots_x):
+                slot_y, slot_x = divmod(slot, plan.slots_x)
+                below = load_number(np.int64, plan.residues + slot_y * 8) + row * plan.stride_y
+                first = load_number(np.int64, plan.residues + (plan.slots_y + slot_x) * 8)
+                first += column * plan.stride_x
                 for q in range(plan.panel_rows):
-                    place = (origin[0] + q) * plan.stride_y + residues[slot_y]
-                    row = source_rows[place] if place < len(source_rows) else -1
-                    source = image + channel * strides[0] + row * strides[1]
-                    if row < 0:
+                    place = below + q * plan.stride_y
+                    from_row = -1
+                    if place < plan.padded_rows:
+                        from_row = load_number(np.int64, plan.source_rows + place * 8)
+                    source = image + channel * plan.channel_stride + from_row * plan.row_stride
+                    if from_row < 0:
                         for i in range(0, plan.pitch, lanes):
-                            store_all(zeros(images, lanes, 1), target + i * item, 0)
-                    elif how == BY_NUMBER:
-                        copy_numbers(
-                            images, source, target, column, source_columns, strides[2], plan
-                        )
-                    else:
-                        copy_vectors(images, source, target, column, plan, how, lanes, wide)
-                        if plan.repeats:
-                            repeat_pixels(images, source, target, column, source_columns, plan)
+                            store_all(zeros(number, lanes, 1), target + i * item, 0)
+                    elif not by_number:
+                        copy_row(source, target, first + plan.lowest_x, plan.width, plan.pitch)
+                    if from_row >= 0 and (by_number or plan.repeats):
+                        for i in range(plan.pitch):
+                            at = first + i * plan.stride_x
+                            inside = 0 <= at + plan.lowest_x < plan.width
+                            if by_number or not inside:
+                                from_column = -1
+                                if at < plan.padded_columns:
+                                    from_column = load_number(np.int64, plan.source_columns + at * 8)
+                                value = number(0)
+                                if from_column >= 0:
+                                    value = load_number(number, source + from_column * plan.column_stride)
+                                store_number(value, target + i * item)
                     target += plan.pitch * item
 
-
-@njit(inline="always")
-def copy_numbers(images, source, target, first, source_columns, stride, plan):
-    """Copy a row of a grid number by number, from wherever the map says."""
-    for i in range(plan.pitch):
-        place = first + i * plan.stride_x
-        column = source_columns[place] if place < len(source_columns) else -1
-        number = images.dtype.type(0)
-        if column >= 0:
-            number = load_number(images, source + column * stride)
-        store_number(number, target + i * images.itemsize)
+    return fill
 
 
-@njit(inline="always")
-def copy_vectors(images, source, target, first, plan, step, lanes, wide):
-    """Copy a row of a grid whose pixels are neighbours in memory; what is outside becomes 0."""
-    item = images.itemsize
-    for i in range(0, plan.pitch, lanes):
-        column = first + plan.lowest_x + i * step
-        pixels = load_row(images, source + column * item, column, plan.width, wide, 0)
-        store(every(pixels, step, lanes), target + i * item)
+@cache
+def _by_vector(number: type[np.number[Any]], step: int, lanes: int) -> Any:
+    item = np.dtype(number).itemsize
+    wide = step * lanes
+    stride = step * item
 
+    @block
+    def copy_row(source, target, column, width, pitch):
+        """Copy a row of a grid whose pixels are neighbours; what is outside becomes 0.
 
-@njit(inline="always")
-def repeat_pixels(images, source, target, first, source_columns, plan):
-    """Put on the padding of a row the pixels that it repeats."""
-    item = images.itemsize
-    for i in range(plan.pitch):
-        place = first + i * plan.stride_x
-        column = place + plan.lowest_x
-        if place < len(source_columns) and (column < 0 or column >= plan.width):
-            number = load_number(images, source + source_columns[place] * item)
-            store_number(number, target + i * item)
+        Zeros before and after, and whole vectors between: masks everywhere would take longer.
+        """
+        before = min(-(min(column, 0) // step), pitch)
+        column += before * step
+        for i in range(0, before, lanes):
+            store_all(zeros(number, lanes, 1), target + i * item, 0)
+        inside = max(min(pitch - before, (width - column + step - 1) // step), 0)
+        source += column * item
+        target += before * item
+        whole = max(min(inside, (width - column) // step), 0) // lanes * lanes
+        for i in range(0, whole, lanes):
+            store(every(load(number, source + i * stride, wide), step, lanes), target + i * item)
+        for i in range(whole, inside, lanes):
+            left = width - column - i * step
+            pixels = load_row(number, source + i * stride, 0, left, wide, 0)
+            store(every(pixels, step, lanes), target + i * item)
+        for i in range(-(-inside // lanes) * lanes, pitch - before, lanes):
+            store_all(zeros(number, lanes, 1), target + i * item, 0)
+
+    return copy_row

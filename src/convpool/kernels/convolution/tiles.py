@@ -1,60 +1,105 @@
-"""The sums of a block: tile by tile in registers, added to what earlier products left."""
+"""The sums of tiles, held in registers while one loop runs over the products."""
 
 # Compiled by Numba, which infers the types.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
-from numba import njit
+from functools import cache
+from typing import Any
 
-from convpool.kernels.simd import add_stored, load, multiply_add, store_all, zeros
+import numpy as np
 
-
-@njit(inline="always")
-def tiles_across_filters(images, offsets, span, panel, filters, sums, phase, extent, plan, lanes, count):  # noqa: PLR0917
-    """Sum the products of a span for every position of a phase, `count` pixels at a time.
-
-    Args:
-        images: an array of the element type.
-        offsets: where in the panel a product's tap lies, from a tile's first position on.
-        span: the products' first and last, which is left out, in `offsets`.
-        panel, filters, sums: addresses; a product's filters follow the last one's.
-        phase: its first row and column among those of the output.
-        extent: its rows and columns within the block.
-        plan: the layer's numbers.
-        lanes, count: the tile.
-    """
-    item = images.itemsize
-    step = plan.step_x * lanes * item
-    for y in range(extent[0]):
-        line = (y * plan.step_y + phase[0]) * plan.sums_pitch + phase[1]
-        for x in range(0, extent[1], count):
-            place = panel + (y * plan.pitch + x) * item
-            weights = filters
-            tile = zeros(images, lanes, count)
-            for product in range(span[0], span[1]):
-                tile = multiply_add(tile, load(images, weights, lanes), place + offsets[product])
-                weights += lanes * item
-            target = sums + (line + x * plan.step_x) * lanes * item
-            if span[2]:
-                tile = add_stored(tile, target, step)
-            store_all(tile, target, step)
+from convpool.kernels.jit import block
+from convpool.kernels.simd import (
+    activate,
+    add_numbers,
+    add_rows,
+    add_stored,
+    load,
+    load_number,
+    multiply_add,
+    prefetch,
+    store_all,
+    store_rows,
+    zeros,
+)
 
 
-@njit(inline="always")
-def tiles_across_pixels(images, offsets, span, panel, filters, sums, extent, plan, lanes, count):  # noqa: PLR0917
-    """Sum the products of a span for every position of the block, `count` filters at a time.
+@cache
+def across_filters(number: type[np.number[Any]], lanes: int, count: int) -> Any:
+    """Return the function that sums a row of tiles of `count` pixels by `lanes` filters."""
+    item = np.dtype(number).itemsize
 
-    The positions run on from row to row of the panel, over its padding too, whose sums nobody
-    reads. Arguments as above.
-    """
-    item = images.itemsize
-    for pixel in range(0, (extent[0] - 1) * plan.pitch + extent[1], lanes):
-        place = panel + pixel * item
-        weights = filters
-        tile = zeros(images, lanes, count)
-        for product in range(span[0], span[1]):
-            tile = multiply_add(tile, load(images, place + offsets[product], lanes), weights)
-            weights += count * item
-        target = sums + pixel * item
-        if span[2]:
-            tile = add_stored(tile, target, plan.plane)
-        store_all(tile, target, plan.plane)
+    @block
+    def sum_rows(panel, offsets, weights, products, sums, rows, columns, panel_row, sums_row, step, ahead, is_first):
+        """Leave the sums of rows of tiles in memory, on top of those of earlier products.
+
+        Args:
+            panel: address of the first tap of the first tile.
+            offsets: address of the products' offsets in the panel.
+            weights: address of the first product's filters; the next one's follow.
+            products: their number.
+            sums: address of the first tile's sums.
+            rows, columns: of positions.
+            panel_row, sums_row, step: bytes from row to row of the panel and of the sums, and from
+                pixel to pixel of the sums.
+            ahead: distance in bytes of the weights that are needed next.
+            is_first: whether there are no earlier products.
+        """
+        for y in range(rows):
+            for x in range(0, columns, count):
+                place = panel + y * panel_row + x * item
+                tile = zeros(number, lanes, count)
+                for product in range(products):
+                    here = weights + product * lanes * item
+                    prefetch(here + ahead)
+                    tap = place + load_number(np.int64, offsets + product * 8)
+                    tile = multiply_add(tile, load(number, here, lanes), tap)
+                target = sums + y * sums_row + x * step
+                if not is_first:
+                    tile = add_stored(tile, target, step)
+                store_all(tile, target, step)
+
+    return sum_rows
+
+
+@cache
+def across_pixels(number: type[np.number[Any]], lanes: int, count: int) -> Any:
+    """Return the function that sums tiles of `lanes` pixels by `count` filters into the output."""
+    item = np.dtype(number).itemsize
+
+    @block
+    def sum_rows(panel, offsets, weights, products, output, rows, columns, last, panel_row, output_row, plane, bias, residual, slope, ceiling, is_first, is_last):
+        """Leave the sums of rows of tiles in the output, on top of those of earlier products.
+
+        Args:
+            panel, offsets, weights, products: as above.
+            output: address of the first output of the first filter.
+            rows, columns: of positions.
+            last: the last of the filters that there are.
+            panel_row, output_row, plane: bytes from row to row of the panel and of the output, and
+                from filter to filter of the output.
+            bias: address of the first filter's bias.
+            residual: distance of the residual from the output, 0 if there is none.
+            slope, ceiling: of the activation.
+            is_first, is_last: whether there are no earlier products, and no later ones.
+        """
+        for y in range(rows):
+            for x in range(0, columns, lanes):
+                place = panel + y * panel_row + x * item
+                tile = zeros(number, lanes, count)
+                for product in range(products):
+                    tap = place + load_number(np.int64, offsets + product * 8)
+                    here = weights + product * count * item
+                    tile = multiply_add(tile, load(number, tap, lanes), here)
+                target = output + y * output_row + x * item
+                width = columns - x
+                if not is_first:
+                    tile = add_rows(tile, target, plane, last, width)
+                if is_last:
+                    tile = add_numbers(tile, bias, 1)
+                    if residual:
+                        tile = add_rows(tile, target + residual, plane, last, width)
+                    tile = activate(tile, slope, ceiling)
+                store_rows(tile, target, plane, last, width)
+
+    return sum_rows

@@ -1,0 +1,90 @@
+"""What a convolution's program is told: addresses and numbers of 64 bits, in one array."""
+
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """The numbers of one call; strides and distances are in bytes.
+
+    A phase's positions are counted along its own grid: see `geometry`.
+    """
+
+    images: int = 0
+    """Addresses of the first elements."""
+    packed: int = 0
+    bias: int = 0
+    output: int = 0
+    scratch: int = 0
+    residual: int = 0
+    """Distance of the residual from the output; 0 if there is none."""
+    image_stride: int = 0
+    """Of the input."""
+    channel_stride: int = 0
+    row_stride: int = 0
+    column_stride: int = 0
+    output_image: int = 0
+    """Strides of the output."""
+    output_filter: int = 0
+    output_row: int = 0
+    output_column: int = 0
+    offsets: int = 0
+    """Addresses of tables: where each product's tap lies in the panel."""
+    phases: int = 0
+    """Six numbers each: first row, rows, first column, columns, taps, first offset."""
+    source_rows: int = 0
+    """The source row of each padded row, -1 for zeros."""
+    source_columns: int = 0
+    residues: int = 0
+    """Vertical ones, then horizontal ones."""
+    number_of_phases: int = 0
+    padded_rows: int = 0
+    padded_columns: int = 0
+    groups: int = 0
+    channels: int = 0
+    """Of a group, as the filters."""
+    filters: int = 0
+    taps: int = 0
+    """Of all phases."""
+    chunk: int = 0
+    """Channels summed at a time."""
+    rows: int = 0
+    """Positions of a phase in a block."""
+    columns: int = 0
+    row_blocks: int = 0
+    column_blocks: int = 0
+    filter_blocks: int = 0
+    held: int = 0
+    """Blocks of filters in a unit."""
+    stride_y: int = 0
+    """From position to position of a phase, in the input."""
+    stride_x: int = 0
+    step_y: int = 0
+    """From position to position of a phase, in the output."""
+    step_x: int = 0
+    lowest_x: int = 0
+    width: int = 0
+    """Of the input."""
+    repeats: int = 0
+    """Whether padding repeats pixels."""
+    slots_y: int = 0
+    """Residues."""
+    slots_x: int = 0
+    panel_rows: int = 0
+    pitch: int = 0
+    """Numbers from row to row of the panel."""
+    channel_gap: int = 0
+    """Bytes from channel to channel of the panel."""
+    panel_bytes: int = 0
+    sums_pitch: int = 0
+    """Vectors of filters from row to row of the sums."""
+    sums_bytes: int = 0
+    """From one block of filters to the next."""
+    scratch_bytes: int = 0
+    """Of one thread."""
+    out_height: int = 0
+    out_width: int = 0
+    joined: int = 0
+    """Whether the rows of a block follow each other in the sums and in the output without a gap."""
+    slope: int = 0
+    """Of the activation for negative numbers, and its ceiling: the bits of float64."""
+    ceiling: int = 0
