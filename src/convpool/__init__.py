@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         DataError,
         DtypeError,
     )
+    from convpool.functional.binding import bind
     from convpool.images import open_source
     from convpool.notation import parse_layer, parse_net
     from convpool.runs import run
@@ -57,6 +58,7 @@ __all__ = [
     "DtypeError",
     "MaxPool2dSpec",
     "MaxUnpool2dSpec",
+    "bind",
     "chain_report",
     "effective_macs",
     "functional",
@@ -88,6 +90,7 @@ _HOMES = {
     "DataError": "errors",
     "DtypeError": "errors",
     "plan": "dispatch",
+    "bind": "functional",
     "open_source": "images",
     "parse_layer": "notation",
     "parse_net": "notation",

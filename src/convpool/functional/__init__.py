@@ -5,6 +5,7 @@ plan (kept from the last time) and runs it. So far arrays are NumPy's.
 """
 
 from convpool.functional.apply import apply
+from convpool.functional.binding import bind
 from convpool.functional.convolution import conv2d, conv_transpose2d
 from convpool.functional.gradients import (
     avg_pool2d_backward,
@@ -21,6 +22,7 @@ __all__ = [
     "apply",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "bind",
     "conv2d",
     "conv2d_input",
     "conv2d_weight",

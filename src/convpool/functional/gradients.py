@@ -256,14 +256,14 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
 def _by_input(
     operation: str, spec: ConvolutionSpec, shape: Shape, weight: Array, grad_output: Array
 ) -> Array:
-    check_like("grad_output", grad_output, weight, output_shape(spec, shape, "input_size"))
+    check_like("grad_output", grad_output, weight.dtype, output_shape(spec, shape, "input_size"))
     run = plan(operation, spec, shape[-3:], weight.dtype.name).run
     result: Array = run(shape[-2:], as_batch("grad_output", grad_output), weight)
     return result.reshape(shape)
 
 
 def _by_weight(operation: str, spec: ConvolutionSpec, input: Array, grad_output: Array) -> Array:
-    check_like("grad_output", grad_output, input, output_shape(spec, input.shape))
+    check_like("grad_output", grad_output, input.dtype, output_shape(spec, input.shape))
     run = plan(operation, spec, input.shape[-3:], input.dtype.name).run
     result: Array = run(as_batch("input", input), as_batch("grad_output", grad_output))
     return result
