@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         MaxPool2dSpec,
         MaxUnpool2dSpec,
     )
+    from convpool.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "ArgumentError",
@@ -62,6 +63,7 @@ __all__ = [
     "chain_report",
     "effective_macs",
     "functional",
+    "get_num_threads",
     "macs",
     "memory",
     "open_source",
@@ -72,6 +74,7 @@ __all__ = [
     "plan",
     "receptive_field",
     "run",
+    "set_num_threads",
     "strided_same",
 ]
 
@@ -95,6 +98,8 @@ _HOMES = {
     "parse_layer": "notation",
     "parse_net": "notation",
     "run": "runs",
+    "get_num_threads": "threads",
+    "set_num_threads": "threads",
     "AvgPool2dSpec": "spec",
     "Conv2dSpec": "spec",
     "ConvTranspose2dSpec": "spec",

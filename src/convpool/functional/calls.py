@@ -91,7 +91,7 @@ class Calls:
         self.weight_shape, self.bias_shape = _parameter_shapes(layer)
         compares = isinstance(layer, MaxPool2dSpec | MaxUnpool2dSpec)
         self._dtypes = dtypes or (COMPARED if compares else SUMMED)
-        self._operation = _operation(layer)
+        self._operation = operation(layer)
         self._kept: dict[tuple[Shape, np.dtype[Any]], Call] = {}
 
     def of(self, input: Array) -> Call:
@@ -162,7 +162,8 @@ def _parameter_shapes(layer: LayerSpec) -> tuple[Shape, Shape]:
     return (), ()
 
 
-def _operation(layer: LayerSpec) -> str:
+def operation(layer: LayerSpec) -> str:
+    """Return the name of the operation that a layer asks for."""
     if isinstance(layer, MaxPool2dSpec) and layer.return_indices:
         return "max_pool2d_with_indices"
     return _OPERATIONS[layer.name]

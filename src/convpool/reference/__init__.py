@@ -25,6 +25,8 @@ from convpool.reference.unpooling import max_unpool2d, max_unpool2d_backward
 from convpool.request import Request
 
 __all__ = [
+    "ConvolutionDefinition",
+    "Definition",
     "avg_pool2d",
     "avg_pool2d_backward",
     "conv2d",
