@@ -144,8 +144,12 @@ class BoundPooling:
         self.layer = layer
         self._calls = Calls(layer)
 
-    def __call__(self, input: Array, out: Array | None = None) -> Any:
-        """Return what the layer's function returns; `out` is filled as there."""
+    def __call__(
+        self, input: Array, out: Array | None = None, residual: Array | None = None
+    ) -> Any:
+        """Return what the layer's function returns; `out` is filled as there, no residual taken."""
+        if residual is not None:
+            raise ArgumentError("residual", residual, f"left out for {self.layer}")
         return pool(self._calls, input, out)
 
     def __reduce__(self) -> tuple[Any, ...]:
