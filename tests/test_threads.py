@@ -117,6 +117,14 @@ print(counts, numba.get_num_threads())
     assert run(program, NUMBA_NUM_THREADS="3") == "[3, 2, 3, 2, 3, 2, 2, 2, 2, 2] 3"
 
 
+def test_no_more_threads_than_numba_has() -> None:
+    """Numba reads the variable when it is imported, which may be later."""
+    program = (
+        f"import os, convpool.threads; os.environ['NUMBA_NUM_THREADS'] = '2'{SPY}print(used())"
+    )
+    assert run(program, NUMBA_NUM_THREADS="3") == "2"
+
+
 def test_one_thread_means_the_serial_twin() -> None:
     program = f"""{SPY}
 convpool.set_num_threads(1)

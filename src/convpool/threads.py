@@ -33,9 +33,9 @@ def set_num_threads(n: int) -> None:
         1
         >>> set_num_threads(before)
     """
-    expected = f"a whole number from 1 to {_MOST}"
+    expected = f"a whole number from 1 to {MOST}"
     number = integer("n", n, expected)
-    if not 1 <= number <= _MOST:
+    if not 1 <= number <= MOST:
         raise ArgumentError("n", number, expected)
     _setting[0] = number
 
@@ -50,8 +50,8 @@ def get_num_threads() -> int:
 
 def _from_environment(name: str) -> int | None:
     """Return the number in an environment variable; a list (nested regions) counts by its first."""
-    text = os.environ.get(name, "").split(",")[0].strip()
-    return int(text) if text.isascii() and text.isdigit() and int(text[:9]) > 0 else None
+    text = os.environ.get(name, "").split(",")[0].strip()[:9]
+    return (int(text) or None) if text.isascii() and text.isdigit() else None
 
 
 def _cores() -> int:
@@ -61,5 +61,8 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-_MOST = _from_environment(LAUNCHED) or _cores()
-_setting = [min(_from_environment(PREFERRED) or _MOST, _MOST)]
+MOST = _from_environment(LAUNCHED) or _cores()
+"""How many threads there can be. Scratch for each of them is made for this many: another Python
+thread may change the number between that and the kernel."""
+
+_setting = [min(_from_environment(PREFERRED) or MOST, MOST)]

@@ -50,6 +50,7 @@ class Kernel:
         with _Threads.guard():
             # Numba's number is one of the calling thread, and may be meant for its other functions.
             before = numba.get_num_threads()
+            count = min(count, numba.config.NUMBA_NUM_THREADS)
             if before == count:
                 return self._parallel(*arguments)
             numba.set_num_threads(count)
