@@ -1,7 +1,8 @@
 """The operators on arrays, under PyTorch's names, with its arguments, defaults and results.
 
-Every call checks its arguments and arrays first, builds the layer's spec, asks the dispatch for a
-plan (kept from the last time) and runs it. So far arrays are NumPy's.
+Every call checks its arguments and arrays first, builds the spec of the layer and asks the dispatch
+for a plan; for a layer and an input of known shape and type (`calls.py`) this was done the first
+time. Then it runs. So far arrays are NumPy's.
 """
 
 from convpool.functional.apply import apply

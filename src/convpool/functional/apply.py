@@ -100,12 +100,12 @@ def convolve(
     calls: Calls, input: Array, weight: Array, bias: Array | None, out: Array | None = None
 ) -> Array:
     """Convolve images, or stamp them; a bias takes part if it is given."""
-    call = calls.of(input)
+    call, given = calls.of(input), (input, weight, bias)
     weight = call.fit("weight", weight, calls.weight_shape)
     if bias is not None:
         bias = call.fit("bias", bias, calls.bias_shape)
     arrays = (call.batch(ready(input)), weight, bias)
-    output: Array = call.carry_out(call.operator, arrays, out, (input, weight, bias))
+    output: Array = call.carry_out(call.operator, arrays, out, given)
     return output
 
 
