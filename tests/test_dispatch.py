@@ -9,8 +9,12 @@ import pytest
 from convpool import dispatch, reference
 from convpool import functional as F  # noqa: N812
 from convpool.dispatch import ENGINES, Engine, Plan, plan
+from convpool.functional.calls import forget
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, LayerSpec, MaxPool2dSpec
+from tests.functional.calls import BASE, ours
+from tests.functional.test_arrays import LAYOUTS
+from tests.operators.settings import Array
 
 POOL = MaxPool2dSpec(2)
 CALL: tuple[str, LayerSpec, tuple[int, ...], str] = ("max_pool2d", POOL, (3, 8, 8), "float32")
@@ -20,9 +24,9 @@ IMAGE = np.zeros((3, 8, 8), "float32")
 @pytest.fixture(autouse=True)
 def fresh_plans() -> Iterator[None]:
     """Plans are kept: none made with a test's engines may outlive it."""
-    plan.cache_clear()
+    forget()
     yield
-    plan.cache_clear()
+    forget()
 
 
 def put_before_the_others(monkeypatch: pytest.MonkeyPatch, *engines: Engine) -> None:
@@ -47,9 +51,10 @@ def test_a_plan_is_made_once() -> None:
 
 def test_the_reference_takes_every_operation_of_its_own() -> None:
     assert ENGINES[-1].name == "reference"
-    for name in set(reference.__all__) - {"prepare"}:
-        run = ENGINES[-1].prepare(Request(name, *CALL[1:]))
-        assert (run.func, run.args) == (getattr(reference, name), (POOL,))  # type: ignore[attr-defined]
+    for name in set(reference.__all__) - {"prepare", "Definition", "ConvolutionDefinition"}:
+        request = Request(name, *CALL[1:])
+        run = reference.prepare(request)
+        assert (run.function, run.request) == (getattr(reference, name), request)
 
 
 def test_the_explanation() -> None:
@@ -83,7 +88,7 @@ def test_a_request_knows_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_first_engine_that_does_not_refuse_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def run(*arguments: Any) -> str:
+    def run(*arguments: Any, out: Any = None) -> str:
         calls.append(arguments)
         return "result"
 
@@ -143,3 +148,40 @@ def test_the_last_engine_must_not_refuse(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(dispatch, "ENGINES", (engine("picky", never, "never does"),))
     with pytest.raises(AssertionError, match="never does"):
         plan(*CALL)
+
+
+def test_an_operator_that_cannot_fill_an_array_is_helped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plain(images: Array) -> Array:
+        return images[..., ::2, ::2] + 1
+
+    put_before_the_others(monkeypatch, engine("plain", plain, None))
+    out = np.empty((3, 4, 4), "float32")
+    assert F.max_pool2d(IMAGE, 2, out=out) is out
+    assert (out == 1).all()
+    assert (F.max_pool2d(IMAGE, 2) == 1).all()
+
+
+@pytest.mark.parametrize("layout", ["swapped", "unaligned", "subclass"])
+@pytest.mark.parametrize("name", BASE)
+def test_operators_get_plain_arrays(
+    name: str, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aligned and in this machine's byte order, whatever the caller has."""
+    seen: list[Array] = []
+
+    def watch(*arrays: Any, out: Array | None = None) -> Array:
+        seen.extend(array for array in arrays if isinstance(array, np.ndarray))
+        return np.zeros((1, 1, 1, 1))
+
+    put_before_the_others(monkeypatch, engine("watcher", watch, None))
+    given = {
+        key: LAYOUTS[layout](value)
+        for key, value in BASE[name].items()
+        if isinstance(value, np.ndarray)
+    }
+    ours(name, **given)
+    assert len(seen) == len(given)
+    for array in seen:
+        assert type(array) is np.ndarray
+        assert array.dtype.isnative
+        assert array.flags.aligned

@@ -222,7 +222,7 @@ def test_nested_text(text: str) -> None:
 
 @pytest.mark.parametrize("text", [None, 3, b"MaxPool2d(3)", ["MaxPool2d(3)"], MaxPool2dSpec(3)])
 def test_no_text(text: Any) -> None:
-    with pytest.raises(ArgumentTypeError, match=r"^layer is .* must be text such as 'MaxPool2d"):
+    with pytest.raises(ArgumentTypeError, match=r"^layer is .* must be text such as 'Conv2d"):
         parse_layer(text)
     with pytest.raises(ArgumentTypeError, match=r"^--input is .* must be text such as '3x224x224'"):
         parse_shape("--input", text)

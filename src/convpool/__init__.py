@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         DataError,
         DtypeError,
     )
+    from convpool.functional.binding import bind
     from convpool.images import open_source
     from convpool.notation import parse_layer, parse_net
     from convpool.runs import run
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         MaxPool2dSpec,
         MaxUnpool2dSpec,
     )
+    from convpool.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "ArgumentError",
@@ -57,9 +59,11 @@ __all__ = [
     "DtypeError",
     "MaxPool2dSpec",
     "MaxUnpool2dSpec",
+    "bind",
     "chain_report",
     "effective_macs",
     "functional",
+    "get_num_threads",
     "macs",
     "memory",
     "open_source",
@@ -70,6 +74,7 @@ __all__ = [
     "plan",
     "receptive_field",
     "run",
+    "set_num_threads",
     "strided_same",
 ]
 
@@ -88,10 +93,13 @@ _HOMES = {
     "DataError": "errors",
     "DtypeError": "errors",
     "plan": "dispatch",
+    "bind": "functional",
     "open_source": "images",
     "parse_layer": "notation",
     "parse_net": "notation",
     "run": "runs",
+    "get_num_threads": "threads",
+    "set_num_threads": "threads",
     "AvgPool2dSpec": "spec",
     "Conv2dSpec": "spec",
     "ConvTranspose2dSpec": "spec",

@@ -6,6 +6,7 @@ inside an engine is an error. The request holds neither batch size nor thread co
 result never depends on its company.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,10 +14,8 @@ from typing import Any
 
 from convpool import kernels, reference
 from convpool.arithmetic import Shape
-from convpool.request import Request
+from convpool.request import Array, Operator, Request
 from convpool.spec import LayerSpec
-
-Operator = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Engine:
     name: str
     refusal: Callable[[Request], str | None]
     """Returns why the engine can't take a request, or None if it can."""
-    prepare: Callable[[Request], Operator]
-    """Returns the function of the arrays that carries out a request."""
+    prepare: Callable[[Request], Callable[..., Any]]
+    """Returns the function of the arrays that carries out a request, if need be without `out`."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,8 @@ class Plan:
     engine: str
     refusals: tuple[tuple[str, str], ...]
     run: Operator
-    """The function of the arrays; the layer is in it."""
+    """The function of the arrays; the layer is in it. That of a convolution is a
+    `ConvolutionOperator`."""
 
     def explain(self) -> str:
         """Return the choice as text, one line an engine.
@@ -78,6 +78,25 @@ def plan(operation: str, spec: LayerSpec, image_shape: Shape, dtype: str) -> Pla
     for engine in ENGINES:
         reason = engine.refusal(request)
         if reason is None:
-            return Plan(request, engine.name, tuple(refusals), engine.prepare(request))
+            return Plan(request, engine.name, tuple(refusals), _filling(engine.prepare(request)))
         refusals.append((engine.name, reason))
     raise AssertionError(f"the last engine refused {request}: {refusals}")
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """An operator that only returns arrays of its own, made to fill one that is given."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *arrays: Any, out: Array | None = None) -> Any:
+        result = self.function(*arrays)
+        if out is None:
+            return result
+        out[...] = result
+        return out
+
+
+def _filling(function: Callable[..., Any]) -> Operator:
+    takes_out = "out" in inspect.signature(function).parameters
+    return function if takes_out else _Copied(function)

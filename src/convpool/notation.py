@@ -8,10 +8,18 @@ import ast
 import difflib
 import inspect
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from convpool.errors import ArgumentError, ArgumentTypeError, NamedArgumentError
-from convpool.spec import LAYERS, PADDING_MODES, PADDING_WORDS, Conv2dSpec, LayerSpec
+from convpool.spec import (
+    LAYERS,
+    PADDING_MODES,
+    PADDING_WORDS,
+    Activation,
+    Conv2dSpec,
+    LayerSpec,
+)
 from convpool.spec import ConvTranspose2dSpec as _Transposed
 
 _WORDS = {*PADDING_MODES, *PADDING_WORDS}  # PyTorch's repr prints these without quotes
@@ -32,30 +40,73 @@ def parse_layer(text: str) -> LayerSpec:
         >>> parse_layer("nn.MaxPool2d(3, ceil_mode=True)")
         MaxPool2d(kernel_size=3, stride=3, padding=0, dilation=1, ceil_mode=True)
     """
-    call = _parse_call(text)
-    source = text.strip()
+    call = _parse_call("layer", text, "'Conv2d(3, 64, 7, stride=2)' or 'MaxPool2d(3)'")
     prefix, bare = _name(call.func)
     if prefix not in _PREFIXES or bare not in LAYERS:
-        raise ArgumentError("layer", text, _known_layers(bare))
-    layer = LAYERS[bare]
-    positional = [
-        _literal(f"argument {i}", arg, source) for i, arg in enumerate(call.args, start=1)
-    ]
-    named: dict[str, object] = {}
-    for keyword in call.keywords:
-        if keyword.arg is None:
-            raise ArgumentError("layer", text, "written without ** arguments")
-        if keyword.arg in named:  # Python's compiler refuses this, its parser doesn't
-            raise ArgumentError("layer", text, f"written with {keyword.arg} once only")
-        named[keyword.arg] = _literal(keyword.arg, keyword.value, source)
-    signature = inspect.signature(layer)
-    try:
-        signature.bind(*positional, **named)
-    except TypeError as error:
-        raise ArgumentError(
-            "layer", text, f"of the form {bare}{_arguments(signature)} ({error})"
-        ) from None
-    return layer(*positional, **named)  # type: ignore[arg-type]  # each spec checks its arguments
+        raise ArgumentError("layer", text, _known(bare, LAYERS))
+    layer: LayerSpec = _called("layer", text, call, bare, LAYERS[bare])
+    return layer
+
+
+def parse_activation(value: object) -> Activation:
+    """Return the activation that a value stands for.
+
+    None is none at all. Words are those of `torch.nn.functional`: "relu", "relu6", "leaky_relu";
+    the pair ("leaky_relu", 0.1) gives the slope. Expressions are those of `torch.nn`: "ReLU()",
+    "ReLU6()", "LeakyReLU(0.1)". An `Activation` is itself.
+
+    Raises:
+        ArgumentError: the text isn't one of these, or the slope isn't finite.
+        ArgumentTypeError: the value, or the slope, is of the wrong kind.
+
+    Example:
+        >>> parse_activation("relu6"), parse_activation("nn.LeakyReLU(0.1)")
+        (Activation(slope=0.0, ceiling=6.0), Activation(slope=0.1, ceiling=inf))
+    """
+    if value is None:
+        return Activation()
+    if isinstance(value, Activation):
+        return value
+    if isinstance(value, tuple) and len(value) == 2 and value[0] == "leaky_relu":
+        return Activation(slope=value[1])
+    if not isinstance(value, str):
+        raise ArgumentTypeError("activation", value, _KNOWN_ACTIVATIONS)
+    if value in _ACTIVATION_WORDS:
+        return _ACTIVATION_WORDS[value]()
+    call = _parse_call("activation", value, _KNOWN_ACTIVATIONS)
+    prefix, bare = _name(call.func)
+    if prefix not in _PREFIXES or bare not in _ACTIVATIONS:
+        raise ArgumentError("activation", value, _KNOWN_ACTIVATIONS)
+    activation: Activation = _called("activation", value, call, bare, _ACTIVATIONS[bare])
+    return activation
+
+
+def _relu(inplace: bool = False) -> Activation:  # noqa: ARG001 (PyTorch's repr may show it)
+    return Activation(slope=0.0)
+
+
+def _relu6(inplace: bool = False) -> Activation:  # noqa: ARG001
+    return Activation(slope=0.0, ceiling=6.0)
+
+
+def _leaky_relu(negative_slope: float = 0.01, inplace: bool = False) -> Activation:  # noqa: ARG001
+    return Activation(slope=negative_slope)
+
+
+_ACTIVATIONS: dict[str, Callable[..., Activation]] = {
+    "ReLU": _relu,
+    "ReLU6": _relu6,
+    "LeakyReLU": _leaky_relu,
+}
+_ACTIVATION_WORDS: dict[str, Callable[[], Activation]] = {
+    "relu": _relu,
+    "relu6": _relu6,
+    "leaky_relu": _leaky_relu,
+}
+_KNOWN_ACTIVATIONS = (
+    "None, 'relu', 'relu6', 'leaky_relu', ('leaky_relu', slope), 'ReLU()', 'ReLU6()' or "
+    "'LeakyReLU(slope)'"
+)
 
 
 def parse_net(parts: Iterable[str | LayerSpec]) -> tuple[LayerSpec, ...]:
@@ -127,20 +178,45 @@ def input_shape(argument: str, text: str, first: LayerSpec) -> tuple[int, ...]:
     return channels, *shape
 
 
-def _parse_call(text: str) -> ast.Call:
+def _parse_call(argument: str, text: str, example: str) -> ast.Call:
     if not isinstance(text, str):
-        raise ArgumentTypeError("layer", text, "text such as 'MaxPool2d(3)'")
-    expected = "an expression such as 'Conv2d(3, 64, 7, stride=2)' or 'MaxPool2d(3)'"
+        raise ArgumentTypeError(argument, text, f"text such as {example}")
+    expected = f"an expression such as {example}"
     if len(text) > _LONGEST:
-        raise ArgumentError("layer", text, f"{expected} of at most {_LONGEST} characters")
+        raise ArgumentError(argument, text, f"{expected} of at most {_LONGEST} characters")
     try:
         with warnings.catch_warnings(action="ignore"):  # about text refused below anyway
             expression = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ArgumentError("layer", text, expected) from None
+        raise ArgumentError(argument, text, expected) from None
     if not isinstance(expression, ast.Call):
-        raise ArgumentError("layer", text, expected)
+        raise ArgumentError(argument, text, expected)
     return expression
+
+
+def _called(
+    argument: str, text: str, call: ast.Call, name: str, function: Callable[..., Any]
+) -> Any:
+    """Call the function with the literals of the expression."""
+    source = text.strip()
+    positional = [
+        _literal(f"argument {i}", arg, source) for i, arg in enumerate(call.args, start=1)
+    ]
+    named: dict[str, object] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            raise ArgumentError(argument, text, "written without ** arguments")
+        if keyword.arg in named:  # Python's compiler refuses this, its parser doesn't
+            raise ArgumentError(argument, text, f"written with {keyword.arg} once only")
+        named[keyword.arg] = _literal(keyword.arg, keyword.value, source)
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*positional, **named)
+    except TypeError as error:
+        raise ArgumentError(
+            argument, text, f"of the form {name}{_arguments(signature)} ({error})"
+        ) from None
+    return function(*positional, **named)
 
 
 def _name(node: ast.expr) -> tuple[str, str]:
@@ -174,14 +250,15 @@ def _literal(argument: str, node: ast.expr, source: str) -> object:
             )
 
 
-def _known_layers(name: str) -> str:
-    lowered = {layer.lower(): layer for layer in LAYERS}
+def _known(name: str, names: Iterable[str]) -> str:
+    names = list(names)
+    lowered = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
     hint = f" (did you mean {lowered[close[0]]}?)" if close else ""
-    return f"one of {', '.join(LAYERS)}{hint}"
+    return f"one of {', '.join(names)}{hint}"
 
 
 def _arguments(signature: inspect.Signature) -> str:
-    """Write a constructor's arguments with their defaults and without their types."""
+    """Write the arguments with their defaults and without their types."""
     parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     return str(inspect.Signature(parameters))

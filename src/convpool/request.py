@@ -1,9 +1,17 @@
-"""What an engine is asked for: one operation of one layer on images of one shape and type."""
+"""What an engine is asked for, and what it answers with: a function of the arrays."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from convpool.arithmetic import Shape
-from convpool.spec import LayerSpec
+from convpool.spec import Activation, LayerSpec
+
+Array = NDArray[Any]
+
+NO_ACTIVATION = Activation()
 
 
 @dataclass(frozen=True)
@@ -19,3 +27,48 @@ class Request:
     spec: LayerSpec
     image_shape: Shape
     dtype: str
+
+
+class Operator(Protocol):
+    """What carries out a request.
+
+    The arrays have been checked: they fit the request and each other, lie in this machine's byte
+    order at aligned addresses, and may have any strides; images are (N, C, H, W). `out`, if given,
+    is of the result's shape and type, writeable, apart from the other arrays, and its memory runs
+    either in its own order or as N, H, W, C; it is filled and returned.
+    """
+
+    def __call__(self, *arrays: Any, out: Array | None = None) -> Any:
+        """Return the result; where it is more than one array, `out` isn't given."""
+        ...
+
+
+class ConvolutionOperator(Protocol):
+    """What carries out a convolution or a transposed one: an `Operator`, in two halves as well."""
+
+    @property
+    def packing(self) -> Hashable:
+        """How weights are laid out; what one operator packed, each with an equal packing takes."""
+        ...
+
+    def pack(self, weight: Array, bias: Array | None) -> object:
+        """Return the weights and the bias as `run` takes them, in memory of their own."""
+        ...
+
+    def run(
+        self,
+        input: Array,
+        packed: object,
+        *,
+        out: Array | None = None,
+        residual: Array | None = None,
+        activation: Activation = NO_ACTIVATION,
+    ) -> Array:
+        """Return activation(convolution + bias + residual), the residual of the output's shape."""
+        ...
+
+    def __call__(
+        self, input: Array, weight: Array, bias: Array | None, *, out: Array | None = None
+    ) -> Array:
+        """Pack and run."""
+        ...

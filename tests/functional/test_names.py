@@ -56,15 +56,15 @@ def test_signature(name: str) -> None:
         assert documented.strip().startswith(f"{name}({SIGNATURES[name]})")
 
 
-def test_keyword_only_arguments() -> None:
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_keyword_only_arguments(name: str) -> None:
     """What PyTorch's function doesn't have can't be given by place."""
-    (extra,) = [
-        parameter
-        for parameter in inspect.signature(functional.conv2d).parameters.values()
+    extra = {
+        parameter.name: parameter.default
+        for parameter in inspect.signature(getattr(functional, name)).parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    assert extra.name == "padding_mode"
-    assert extra.default == "zeros"
+    }
+    assert extra == ({"padding_mode": "zeros"} if name == "conv2d" else {}) | {"out": None}
 
 
 @pytest.mark.parametrize("name", ["conv2d_input", "conv2d_weight"])

@@ -14,6 +14,7 @@ from convpool import __version__
 from convpool.cli.apply import apply
 from convpool.cli.explain import explain
 from convpool.cli.run import run
+from convpool.cli.warm import warm
 from convpool.errors import ArgumentError, ArgumentTypeError, ConvpoolError
 
 USAGE_ERROR, FAILED, INTERRUPTED = 2, 1, 130
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command()(explain)
 app.command()(apply)
 app.command()(run)
+app.command()(warm)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,10 +1,12 @@
 """The operators on arrays, under PyTorch's names, with its arguments, defaults and results.
 
-Every call checks its arguments and arrays first, builds the layer's spec, asks the dispatch for a
-plan (kept from the last time) and runs it. So far arrays are NumPy's.
+Every call checks its arguments and arrays first, builds the spec of the layer and asks the dispatch
+for a plan; for a layer and an input of known shape and type (`calls.py`) this was done the first
+time. Then it runs. So far arrays are NumPy's.
 """
 
 from convpool.functional.apply import apply
+from convpool.functional.binding import bind
 from convpool.functional.convolution import conv2d, conv_transpose2d
 from convpool.functional.gradients import (
     avg_pool2d_backward,
@@ -21,6 +23,7 @@ __all__ = [
     "apply",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "bind",
     "conv2d",
     "conv2d_input",
     "conv2d_weight",

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from convpool.arithmetic import check_capacity, output_shape, unpooled_plane, with_output_size
+from convpool.arithmetic import (
+    check_capacity,
+    output_shape,
+    unpooled_plane,
+    with_output_size,
+)
 from convpool.dispatch import plan
 from convpool.errors import ArgumentError, ArgumentTypeError
 from convpool.functional.arrays import (
@@ -14,12 +19,12 @@ from convpool.functional.arrays import (
     check_array,
     check_cells,
     check_indices,
-    check_like,
     check_sequence,
+    ready,
 )
+from convpool.functional.calls import Call, Calls, calls_of
 from convpool.spec import (
     AvgPool2dSpec,
-    Conv2dSpec,
     ConvolutionSpec,
     ConvTranspose2dSpec,
     LayerSpec,
@@ -73,11 +78,9 @@ def apply(
             height, width = as_batch("input", check_array("input", input, SUMMED)).shape[2:]
             check_sequence("output_size", output_size)
             layer = with_output_size(layer, (height, width), output_size)
-        return convolve(layer, input, weight, bias)
-    if isinstance(layer, MaxPool2dSpec):
-        return max_pool(layer, input)
-    if isinstance(layer, AvgPool2dSpec):
-        return avg_pool(layer, input)
+        return convolve(calls_of(layer), input, weight, bias)
+    if isinstance(layer, MaxPool2dSpec | AvgPool2dSpec):
+        return pool(calls_of(layer), input)
     if indices is None:
         raise ArgumentTypeError("indices", indices, "those that max pooling returned")
     return unpool(layer, input, indices, output_size)
@@ -94,36 +97,32 @@ def _takes(layer: LayerSpec, argument: str) -> bool:
 
 
 def convolve(
-    layer: Conv2dSpec | ConvTranspose2dSpec, input: Array, weight: Array, bias: Array | None
+    calls: Calls, input: Array, weight: Array, bias: Array | None, out: Array | None = None
 ) -> Array:
     """Convolve images, or stamp them; a bias takes part if it is given."""
-    check_array("input", input, SUMMED)
-    check_like("weight", weight, input, layer.weight_shape)
-    output_shape(layer, input.shape)
+    call, given = calls.of(input), (input, weight, bias)
+    weight = call.fit("weight", weight, calls.weight_shape)
     if bias is not None:
-        check_like("bias", bias, input, (layer.out_channels,))
-    operation = "conv2d" if isinstance(layer, Conv2dSpec) else "conv_transpose2d"
-    output: Array = _run(operation, layer, input, weight, bias)
+        bias = call.fit("bias", bias, calls.bias_shape)
+    arrays = (call.batch(ready(input)), weight, bias)
+    output: Array = call.carry_out(call.operator, arrays, out, given)
     return output
 
 
-def max_pool(layer: MaxPool2dSpec, input: Array) -> Any:
-    """Return the maxima, or with `return_indices` the pair of them and their flat indices."""
-    check_array("input", input, COMPARED)
-    output_shape(layer, input.shape)
-    return _run("max_pool2d_with_indices" if layer.return_indices else "max_pool2d", layer, input)
-
-
-def avg_pool(layer: AvgPool2dSpec, input: Array) -> Array:
-    """Return the means."""
-    check_array("input", input, SUMMED)
-    output_shape(layer, input.shape)
-    output: Array = _run("avg_pool2d", layer, input)
-    return output
+def pool(calls: Calls, input: Array, out: Array | None = None) -> Any:
+    """Return the maxima or means, or for `return_indices` the pair of maxima and flat indices."""
+    call = calls.of(input)
+    if out is not None and isinstance(calls.layer, MaxPool2dSpec) and calls.layer.return_indices:
+        raise ArgumentTypeError("out", out, "left out with return_indices=True")
+    return call.carry_out(call.operator, (call.batch(ready(input)),), out, (input,))
 
 
 def unpool(
-    layer: MaxUnpool2dSpec, input: Array, indices: Array, output_size: Sequence[int] | None
+    layer: MaxUnpool2dSpec,
+    input: Array,
+    indices: Array,
+    output_size: Sequence[int] | None,
+    out: Array | None = None,
 ) -> Array:
     """Return zeros with each value at its index."""
     check_array("input", input, COMPARED)
@@ -135,15 +134,8 @@ def unpool(
     plane = unpooled_plane(layer, (images.shape[2], images.shape[3]), output_size)
     check_capacity("output_size", (*images.shape[:2], *plane))
     check_cells(check_indices(indices, input.shape), plane)
-    output: Array = _run("max_unpool2d", layer, input, as_batch("indices", indices), plane)
+    chosen = plan("max_unpool2d", layer, images.shape[1:], input.dtype.name)
+    call = Call(chosen.run, (*input.shape[:-2], *plane), input.dtype.newbyteorder("="))
+    arrays = (ready(images), ready(as_batch("indices", indices)), plane)
+    output: Array = call.carry_out(call.operator, arrays, out, (input, indices))
     return output
-
-
-def _run(operation: str, layer: LayerSpec, input: Array, *rest: Any) -> Any:
-    """Plan and run for images or for one image; what comes back has the rank of the input."""
-    images = as_batch("input", input)
-    run = plan(operation, layer, images.shape[1:], input.dtype.name).run
-    result = run(images, *rest)
-    if input.ndim == 4:
-        return result
-    return tuple(array[0] for array in result) if isinstance(result, tuple) else result[0]

@@ -25,18 +25,35 @@ def check_array(argument: str, value: object, dtypes: tuple[str, ...]) -> Array:
         ArgumentTypeError: it isn't a NumPy array.
         DtypeError: its elements are of another type.
     """
+    array = check_ndarray(argument, value)
+    if array.dtype.name not in dtypes:
+        raise DtypeError(argument, array.dtype, f"one of {', '.join(dtypes)}")
+    return array
+
+
+def check_ndarray(argument: str, value: object) -> Array:
+    """Return the value if it is a NumPy array, and one without a mask, which would be ignored.
+
+    Raises:
+        ArgumentTypeError: it isn't.
+    """
     if not isinstance(value, np.ndarray):
         raise ArgumentTypeError(argument, value, "a NumPy array")
-    if value.dtype.name not in dtypes:
-        raise DtypeError(argument, value.dtype, f"one of {', '.join(dtypes)}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise ArgumentTypeError(argument, value, "a NumPy array without a mask")
     return value
+
+
+def ready(array: Array) -> Array:
+    """Return the numbers as operators take them: a plain array, aligned, in native byte order."""
+    if type(array) is np.ndarray and array.dtype.isnative and array.flags.aligned:
+        return array
+    return np.require(np.asarray(array), array.dtype.newbyteorder("="), ["ALIGNED"])
 
 
 def shape_of(argument: str, value: object) -> Shape:
     """Return the shape of a NumPy array."""
-    if not isinstance(value, np.ndarray):
-        raise ArgumentTypeError(argument, value, "a NumPy array")
-    return tuple(value.shape)
+    return check_ndarray(argument, value).shape
 
 
 def check_sequence(argument: str, size: object) -> Sequence[object]:
@@ -46,13 +63,14 @@ def check_sequence(argument: str, size: object) -> Sequence[object]:
     return size
 
 
-def check_like(argument: str, value: object, like: Array, shape: Shape | None = None) -> Array:
+def check_like(
+    argument: str, value: object, dtype: np.dtype[Any], shape: Shape | None = None
+) -> Array:
     """Return the value if it is an array of the input's element type, and of the shape if given."""
-    if not isinstance(value, np.ndarray):
-        raise ArgumentTypeError(argument, value, "a NumPy array")
-    if value.dtype.name != like.dtype.name:  # the byte order may differ
-        raise DtypeError(argument, value.dtype, f"the input's, {like.dtype}")
-    return value if shape is None else check_shape(argument, value, shape)
+    array = check_ndarray(argument, value)
+    if array.dtype.name != dtype.name:  # the byte order may differ
+        raise DtypeError(argument, array.dtype, f"the input's, {dtype}")
+    return array if shape is None else check_shape(argument, array, shape)
 
 
 def check_shape(argument: str, array: Array, shape: Shape) -> Array:
@@ -73,11 +91,10 @@ def as_batch(argument: str, image: Array) -> Array:
 
 def check_indices(indices: object, shape: Shape) -> Array:
     """Return the indices if they are int64 and of the shape of what they belong to."""
-    if not isinstance(indices, np.ndarray):
-        raise ArgumentTypeError("indices", indices, "a NumPy array")
-    if indices.dtype.name != "int64":
-        raise DtypeError("indices", indices.dtype, "int64")
-    return check_shape("indices", indices, shape)
+    array = check_ndarray("indices", indices)
+    if array.dtype.name != "int64":
+        raise DtypeError("indices", array.dtype, "int64")
+    return check_shape("indices", array, shape)
 
 
 def check_cells(indices: Array, plane: tuple[int, int]) -> None:

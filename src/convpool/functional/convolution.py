@@ -2,8 +2,12 @@
 
 from convpool.functional.apply import convolve
 from convpool.functional.arrays import Array, shape_of
+from convpool.functional.calls import remembered
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.spec.arguments import IntOrPair, PaddingLike
+
+_conv2d_calls = remembered(conv2d_spec)
+_conv_transpose2d_calls = remembered(conv_transpose2d_spec)
 
 
 def conv2d(
@@ -16,6 +20,7 @@ def conv2d(
     groups: int = 1,
     *,
     padding_mode: str = "zeros",
+    out: Array | None = None,
 ) -> Array:
     """Apply a 2-D convolution (cross-correlation, as in `torch.nn.functional.conv2d`).
 
@@ -32,6 +37,8 @@ def conv2d(
         dilation: pixels between the taps of a window.
         groups: blocks of channels that don't see each other.
         padding_mode: what padding pixels hold.
+        out: an array to be filled and returned instead of a new one: of the result's shape and
+            dtype, aligned, apart from the other arrays.
 
     Returns:
         (N, C_out, OH, OW), or (C_out, OH, OW) for one image, of the input's dtype, with
@@ -49,16 +56,9 @@ def conv2d(
         array([[[ 8., 12.],
                 [20., 24.]]])
     """
-    spec = conv2d_spec(
-        shape_of("weight", weight),
-        stride,
-        padding,
-        dilation,
-        groups,
-        padding_mode,
-        bias=bias is not None,
-    )
-    return convolve(spec, input, weight, bias)
+    shape, biased = shape_of("weight", weight), bias is not None
+    calls = _conv2d_calls(shape, stride, padding, dilation, groups, padding_mode, biased)
+    return convolve(calls, input, weight, bias, out)
 
 
 def conv_transpose2d(
@@ -70,6 +70,8 @@ def conv_transpose2d(
     output_padding: IntOrPair = 0,
     groups: int = 1,
     dilation: IntOrPair = 1,
+    *,
+    out: Array | None = None,
 ) -> Array:
     """Apply a 2-D transposed convolution, as `torch.nn.functional.conv_transpose2d` does.
 
@@ -82,6 +84,7 @@ def conv_transpose2d(
         output_padding: pixels added at the bottom and the right, fewer than stride or dilation.
         groups: blocks of channels that don't see each other.
         dilation: pixels between the taps of a stamp.
+        out: an array to be filled and returned, as for `conv2d`.
 
     Returns:
         (N, C_out, OH, OW), or (C_out, OH, OW) for one image, of the input's dtype, with
@@ -95,13 +98,8 @@ def conv_transpose2d(
         >>> conv_transpose2d(np.ones((1, 1, 2)), np.array([[[[1.0, 2.0, 3.0]]]]), stride=(1, 2))
         array([[[1., 2., 4., 2., 3.]]])
     """
-    spec = conv_transpose2d_spec(
-        shape_of("weight", weight),
-        stride,
-        padding,
-        output_padding,
-        groups,
-        dilation,
-        bias=bias is not None,
+    shape, biased = shape_of("weight", weight), bias is not None
+    calls = _conv_transpose2d_calls(
+        shape, stride, padding, output_padding, groups, dilation, biased
     )
-    return convolve(spec, input, weight, bias)
+    return convolve(calls, input, weight, bias, out)

@@ -20,6 +20,7 @@ from convpool.functional.arrays import (
     check_like,
     check_sequence,
     check_shape,
+    ready,
 )
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.spec import AvgPool2dSpec, ConvolutionSpec, MaxPool2dSpec, MaxUnpool2dSpec
@@ -177,9 +178,9 @@ def max_pool2d_backward(
     check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
     plane = (shape[-2], shape[-1])
     check_cells(_named_cells(spec, check_indices(indices, grad_output.shape), plane), plane)
-    gradient = as_batch("grad_output", grad_output)
+    gradient = ready(as_batch("grad_output", grad_output))
     run = plan("max_pool2d_backward", spec, shape[-3:], grad_output.dtype.name).run
-    result: Array = run(plane, gradient, as_batch("indices", indices))
+    result: Array = run(plane, gradient, ready(as_batch("indices", indices)))
     return result.reshape(shape)
 
 
@@ -220,7 +221,7 @@ def avg_pool2d_backward(
     shape = _shape("input_size", input_size)
     check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
     run = plan("avg_pool2d_backward", spec, shape[-3:], grad_output.dtype.name).run
-    result: Array = run(shape[-2:], as_batch("grad_output", grad_output))
+    result: Array = run(shape[-2:], ready(as_batch("grad_output", grad_output)))
     return result.reshape(shape)
 
 
@@ -249,23 +250,25 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
     spec = MaxUnpool2dSpec(1)
     pooled = as_batch("indices", indices)
     run = plan("max_unpool2d_backward", spec, pooled.shape[1:], grad_output.dtype.name).run
-    result: Array = run(gradient, pooled)
+    result: Array = run(ready(gradient), ready(pooled))
     return result.reshape(indices.shape)
 
 
 def _by_input(
     operation: str, spec: ConvolutionSpec, shape: Shape, weight: Array, grad_output: Array
 ) -> Array:
-    check_like("grad_output", grad_output, weight, output_shape(spec, shape, "input_size"))
+    check_like("grad_output", grad_output, weight.dtype, output_shape(spec, shape, "input_size"))
     run = plan(operation, spec, shape[-3:], weight.dtype.name).run
-    result: Array = run(shape[-2:], as_batch("grad_output", grad_output), weight)
+    result: Array = run(shape[-2:], ready(as_batch("grad_output", grad_output)), ready(weight))
     return result.reshape(shape)
 
 
 def _by_weight(operation: str, spec: ConvolutionSpec, input: Array, grad_output: Array) -> Array:
-    check_like("grad_output", grad_output, input, output_shape(spec, input.shape))
+    check_like("grad_output", grad_output, input.dtype, output_shape(spec, input.shape))
     run = plan(operation, spec, input.shape[-3:], input.dtype.name).run
-    result: Array = run(as_batch("input", input), as_batch("grad_output", grad_output))
+    result: Array = run(
+        ready(as_batch("input", input)), ready(as_batch("grad_output", grad_output))
+    )
     return result
 
 

@@ -13,7 +13,6 @@ def conv2d_spec(
     dilation: IntOrPair,
     groups: int,
     padding_mode: str,
-    *,
     bias: bool = False,
 ) -> Conv2dSpec:
     """Return the convolution with weights of shape (C_out, C_in / groups, k_h, k_w)."""
@@ -40,7 +39,6 @@ def conv_transpose2d_spec(
     output_padding: IntOrPair,
     groups: int,
     dilation: IntOrPair,
-    *,
     bias: bool = False,
 ) -> ConvTranspose2dSpec:
     """Return the transposed convolution with weights (C_in, C_out / groups, k_h, k_w)."""

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal, overload
 
-from convpool.functional.apply import avg_pool, max_pool, unpool
+from convpool.functional.apply import pool, unpool
 from convpool.functional.arrays import Array
+from convpool.functional.calls import remembered
 from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import IntOrPair, PaddingLike
+
+_max_pool2d_calls = remembered(MaxPool2dSpec)
+_avg_pool2d_calls = remembered(AvgPool2dSpec)
 
 
 @overload
@@ -18,6 +22,8 @@ def max_pool2d(
     dilation: IntOrPair = 1,
     ceil_mode: bool = False,
     return_indices: Literal[False] = False,
+    *,
+    out: Array | None = None,
 ) -> Array: ...
 @overload
 def max_pool2d(
@@ -38,6 +44,8 @@ def max_pool2d(
     dilation: IntOrPair = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
+    *,
+    out: Array | None = None,
 ) -> Array | tuple[Array, Array]:
     """Take the largest value under each window, as `torch.nn.functional.max_pool2d` does.
 
@@ -53,6 +61,7 @@ def max_pool2d(
         dilation: pixels between the taps of a window.
         ceil_mode: round the output size up, so that a last, incomplete window counts.
         return_indices: also return each maximum's flat index in its H x W plane.
+        out: an array to be filled and returned, as for `conv2d`; not with `return_indices`.
 
     Returns:
         The maxima (N, C, OH, OW), or (C, OH, OW) for one image, of the input's dtype; with
@@ -71,8 +80,8 @@ def max_pool2d(
                 [8, 6]]]), array([[[1, 2],
                 [7, 8]]]))
     """
-    spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
-    result: Array | tuple[Array, Array] = max_pool(spec, input)
+    calls = _max_pool2d_calls(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+    result: Array | tuple[Array, Array] = pool(calls, input, out)
     return result
 
 
@@ -84,6 +93,8 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
+    out: Array | None = None,
 ) -> Array:
     """Take the mean under each window, as `torch.nn.functional.avg_pool2d` does.
 
@@ -97,6 +108,7 @@ def avg_pool2d(
         ceil_mode: round the output size up, so that a last, incomplete window counts.
         count_include_pad: count padding pixels in the mean.
         divisor_override: divide the sums by this number instead, any but 0.
+        out: an array to be filled and returned, as for `conv2d`.
 
     Returns:
         The means (N, C, OH, OW), or (C, OH, OW) for one image, of the input's dtype.
@@ -109,10 +121,11 @@ def avg_pool2d(
         >>> avg_pool2d(np.array([[[1.0, 2.0], [3.0, 6.0]]]), 2)
         array([[[3.]]])
     """
-    spec = AvgPool2dSpec(
+    calls = _avg_pool2d_calls(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    return avg_pool(spec, input)
+    result: Array = pool(calls, input, out)
+    return result
 
 
 def max_unpool2d(
@@ -122,6 +135,8 @@ def max_unpool2d(
     stride: IntOrPair | None = None,
     padding: PaddingLike = 0,
     output_size: Sequence[int] | None = None,
+    *,
+    out: Array | None = None,
 ) -> Array:
     """Put each value where `max_pool2d` found it, as `torch.nn.functional.max_unpool2d` does.
 
@@ -133,6 +148,7 @@ def max_unpool2d(
         padding: the pooling's.
         output_size: (OH, OW), with or without N and C before it, where the default
             (H - 1)s - p_lo - p_hi + k isn't the size that was pooled; less than a stride from it.
+        out: an array to be filled and returned, as for `conv2d`.
 
     Returns:
         (N, C, OH, OW), or (C, OH, OW) for one image: the values at their indices, zeros elsewhere.
@@ -149,4 +165,5 @@ def max_unpool2d(
         array([[[0, 5],
                 [0, 0]]])
     """
-    return unpool(MaxUnpool2dSpec(kernel_size, stride, padding), input, indices, output_size)
+    layer = MaxUnpool2dSpec(kernel_size, stride, padding)
+    return unpool(layer, input, indices, output_size, out)

@@ -32,6 +32,8 @@ from numba.core.ccallback import CFunc
 
 from convpool.kernels.simd import address, call_unit
 
+from convpool.threads import get_num_threads
+
 ENVIRONMENT = "CONVPOOL_CACHE_DIR"
 """Environment variable with the folder for compiled kernels; by default ~/.cache/convpool."""
 
@@ -48,10 +50,19 @@ class Kernel:
 
     def __call__(self, *arguments: Any, threads: bool) -> Any:
         """Run it, with threads if the work is worth them and there are any."""
-        if not threads or _Threads.lost or numba.get_num_threads() == 1:
+        if not threads or _Threads.lost or (count := get_num_threads()) == 1:
             return self._serial(*arguments)
         with _Threads.guard():
-            return self._parallel(*arguments)
+            # Numba's number is one of the calling thread, and may be meant for its other functions.
+            before = numba.get_num_threads()
+            count = min(count, numba.config.NUMBA_NUM_THREADS)
+            if before == count:
+                return self._parallel(*arguments)
+            numba.set_num_threads(count)
+            try:
+                return self._parallel(*arguments)
+            finally:
+                numba.set_num_threads(before)
 
 
 class Program:

@@ -5,10 +5,6 @@ works for float16, float32, float64 and all integer types (max pooling for bool 
 written to be read beside the formulas; speed is the kernels' business.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 from convpool.reference.average_pooling import avg_pool2d, avg_pool2d_backward
 from convpool.reference.convolution import (
     conv2d,
@@ -24,10 +20,13 @@ from convpool.reference.max_pooling import (
     max_pool2d_backward,
     max_pool2d_with_indices,
 )
+from convpool.reference.operators import ConvolutionDefinition, Definition
 from convpool.reference.unpooling import max_unpool2d, max_unpool2d_backward
 from convpool.request import Request
 
 __all__ = [
+    "ConvolutionDefinition",
+    "Definition",
     "avg_pool2d",
     "avg_pool2d_backward",
     "conv2d",
@@ -46,7 +45,10 @@ __all__ = [
 ]
 
 
-def prepare(request: Request) -> Callable[..., Any]:
+def prepare(request: Request) -> Definition:
     """Return the operation that is requested, as a function of the arrays."""
-    operation: Callable[..., Any] = globals()[request.operation]
-    return partial(operation, request.spec)
+    kind = ConvolutionDefinition if request.operation in _CONVOLUTIONS else Definition
+    return kind(globals()[request.operation], request)
+
+
+_CONVOLUTIONS = ("conv2d", "conv_transpose2d")

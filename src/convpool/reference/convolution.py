@@ -13,10 +13,12 @@ convolution's input is S and its output B.
 import numpy as np
 
 from convpool.arithmetic import stamp_axes, window_axes
+from convpool.reference.activation import activated
 from convpool.reference.padding import Windows, pad, padded_axes, unpad
 from convpool.reference.precision import Array, ieee, rounded, widened
 from convpool.reference.taps import Axes, meetings
-from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
+from convpool.request import NO_ACTIVATION
+from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
 
 Plane = tuple[int, int]
 
@@ -51,13 +53,20 @@ def correlate(big: Array, small: Array, axes: Axes, groups: int) -> Array:
 
 
 @ieee
-def conv2d(spec: Conv2dSpec, input: Array, weight: Array, bias: Array | None) -> Array:
-    """Return the cross-correlation of images (N, C, H, W) with the filters, plus the bias."""
+def conv2d(
+    spec: Conv2dSpec,
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    residual: Array | None = None,
+    activation: Activation = NO_ACTIVATION,
+) -> Array:
+    """Return activation(cross-correlation of images (N, C, H, W) + bias + residual)."""
     axes = window_axes(spec, (input.shape[2], input.shape[3]))
     plane = (axes[0].output, axes[1].output)
     image, axes = _with_padding(spec, widened(input), axes)
     output = slide(image, widened(weight), axes, plane, spec.groups)
-    return rounded(_biased(output, bias), input.dtype)
+    return rounded(_finished(output, bias, residual, activation), input.dtype)
 
 
 @ieee
@@ -83,13 +92,18 @@ def conv2d_weight(spec: Conv2dSpec, input: Array, gradient: Array) -> Array:
 
 @ieee
 def conv_transpose2d(
-    spec: ConvTranspose2dSpec, input: Array, weight: Array, bias: Array | None
+    spec: ConvTranspose2dSpec,
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    residual: Array | None = None,
+    activation: Activation = NO_ACTIVATION,
 ) -> Array:
-    """Return the sum of the kernels that each input pixel stamps on the output, plus the bias."""
+    """Return activation(sum of the kernels that each input pixel stamps + bias + residual)."""
     axes = stamp_axes(spec, (input.shape[2], input.shape[3]))
     plane = (axes[0].output, axes[1].output)
     output = stamp(widened(input), widened(weight), axes, plane, spec.groups)
-    return rounded(_biased(output, bias), input.dtype)
+    return rounded(_finished(output, bias, residual, activation), input.dtype)
 
 
 @ieee
@@ -124,8 +138,14 @@ def _with_padding(spec: Conv2dSpec, image: Array, axes: Windows) -> tuple[Array,
     return pad(image, axes, spec.padding_mode), padded_axes(axes)
 
 
-def _biased(output: Array, bias: Array | None) -> Array:
-    return output if bias is None else output + bias.astype(output.dtype)[:, None, None]
+def _finished(
+    output: Array, bias: Array | None, residual: Array | None, activation: Activation
+) -> Array:
+    if bias is not None:
+        output = output + bias.astype(output.dtype)[:, None, None]
+    if residual is not None:
+        output = output + residual.astype(output.dtype)
+    return activated(output, activation)
 
 
 def _by_group(tap_weight: Array, groups: int) -> Array:

@@ -4,6 +4,7 @@ Standard library only. Every other part of the package works from these values a
 arguments, so an argument is checked in one place.
 """
 
+from convpool.spec.activation import Activation
 from convpool.spec.convolution import PADDING_MODES, PADDING_WORDS, Conv2dSpec, ConvTranspose2dSpec
 from convpool.spec.pooling import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
 
@@ -24,6 +25,7 @@ __all__ = [
     "LAYERS",
     "PADDING_MODES",
     "PADDING_WORDS",
+    "Activation",
     "AvgPool2dSpec",
     "Conv2dSpec",
     "ConvTranspose2dSpec",

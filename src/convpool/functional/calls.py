@@ -1,0 +1,182 @@
+"""A call's plan: all that depends on the layer and on the input's shape and type, found out once.
+
+Building a layer from a call's arguments, checking shapes and choosing an operator take ten times
+longer than a small layer itself. So they are kept: a layer by the arguments that it was built from,
+and a `Call` by the input's shape and type. What isn't kept takes the slow way, and that alone says
+what is an error.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import NoneType
+from typing import Any, cast
+
+import numpy as np
+
+from convpool.arithmetic import Shape, output_shape
+from convpool.dispatch import plan
+from convpool.functional.arrays import COMPARED, SUMMED, Array, check_array, check_like, ready
+from convpool.functional.outputs import check_out, is_in_order
+from convpool.request import Operator
+from convpool.spec import ConvolutionSpec, LayerSpec, MaxPool2dSpec, MaxUnpool2dSpec
+
+_MOST_CALLS = 4096
+_MOST_LAYERS = 1024
+_SCALARS = frozenset({int, bool, str, NoneType})
+_INTS = frozenset({int})
+_NO_OPTIONS: Mapping[str, Any] = {}
+
+
+class Call:
+    """What is known of the calls of a layer on inputs of one shape and element type."""
+
+    __slots__ = ("dtype", "is_single", "operator", "output_shape", "packed")
+
+    def __init__(self, operator: Operator, output_shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.operator = operator
+        self.output_shape = output_shape
+        """(N, C, OH, OW), or (C, OH, OW) for one image."""
+        self.dtype = dtype
+        """The element type, in this machine's byte order."""
+        self.is_single = len(output_shape) == 3
+        self.packed: object = None
+        """In bound layers, the weights as the operator takes them, once it packed them."""
+
+    def batch(self, image: Array) -> Array:
+        """Return images (N, C, H, W) for those or for the one image of this call."""
+        return image[None] if self.is_single else image
+
+    def fit(self, argument: str, array: Array, shape: Shape) -> Array:
+        """Return an array of this call's element type and a shape as the operator takes it."""
+        if (
+            type(array) is np.ndarray
+            and array.dtype == self.dtype
+            and array.shape == shape
+            and array.flags.aligned
+        ):
+            return array
+        return ready(check_like(argument, array, self.dtype, shape))
+
+    def carry_out(
+        self,
+        run: Callable[..., Any],
+        arrays: tuple[Any, ...],
+        out: Array | None,
+        apart: tuple[Array | None, ...],
+        options: Mapping[str, Any] = _NO_OPTIONS,
+    ) -> Any:
+        """Run on ready arrays, of which the images are a batch, and return what the caller gets.
+
+        `apart` are the caller's arrays, whose memory must not be that of `out`.
+        """
+        if out is None:
+            result = run(*arrays, **options)
+            if not self.is_single:
+                return result
+            return tuple(array[0] for array in result) if type(result) is tuple else result[0]
+        check_out(out, self.output_shape, self.dtype, apart)
+        target = self.batch(np.asarray(out))
+        if is_in_order(target):
+            run(*arrays, out=target, **options)
+        else:
+            target[...] = run(*arrays, **options)
+        return out
+
+
+class Calls:
+    """A layer and its calls so far."""
+
+    def __init__(self, layer: LayerSpec, dtypes: tuple[str, ...] | None = None) -> None:
+        self.layer = layer
+        self.weight_shape, self.bias_shape = _parameter_shapes(layer)
+        compares = isinstance(layer, MaxPool2dSpec | MaxUnpool2dSpec)
+        self._dtypes = dtypes or (COMPARED if compares else SUMMED)
+        self._operation = operation(layer)
+        self._kept: dict[tuple[Shape, np.dtype[Any]], Call] = {}
+
+    def of(self, input: Array) -> Call:
+        """Return the call of an input (N, C, H, W) or (C, H, W).
+
+        Raises:
+            ArgumentError, ArgumentTypeError, DtypeError: the layer can't take it.
+        """
+        if type(input) is np.ndarray:
+            call = self._kept.get((input.shape, input.dtype))
+            if call is not None:
+                return call
+        return self._found_out(input)
+
+    def _found_out(self, input: Array) -> Call:
+        check_array("input", input, self._dtypes)
+        shape = output_shape(self.layer, input.shape)
+        dtype = input.dtype.newbyteorder("=")
+        chosen = plan(self._operation, self.layer, input.shape[-3:], dtype.name)
+        call = Call(chosen.run, shape, dtype)
+        if len(self._kept) >= _MOST_CALLS:
+            self._kept.clear()
+        if type(input) is np.ndarray:
+            self._kept[input.shape, input.dtype] = call
+        return call
+
+
+def remembered(build: Callable[..., LayerSpec]) -> Callable[..., Calls]:
+    """Return a function that builds a layer from its arguments and keeps it, with its calls.
+
+    (1, 1) and (True, 1.0) are equal and hash alike, though only one of them is a stride. So only
+    arguments whose types are plain, down to the numbers in pairs, are looked up.
+    """
+
+    @lru_cache(maxsize=_MOST_LAYERS, typed=True)
+    def kept(*arguments: Any) -> Calls:
+        return Calls(build(*arguments))
+
+    def calls(first: Any, *rest: Any) -> Calls:
+        # Most often the first argument is a pair or a shape, and the rest are single.
+        if _is_exact(first) and (_SCALARS.issuperset(map(type, rest)) or all(map(_is_exact, rest))):
+            return kept(first, *rest)
+        return Calls(build(first, *rest))
+
+    _CACHES.append(kept.cache_clear)
+    return calls
+
+
+def forget() -> None:
+    """Forget all layers, calls and plans, as is needed after a change of the engines."""
+    for clear in _CACHES:
+        clear()
+
+
+def _is_exact(value: object) -> bool:
+    kind = type(value)
+    if kind is not tuple:
+        return kind in _SCALARS
+    items = cast("tuple[object, ...]", value)
+    return _INTS.issuperset(map(type, items)) or all(
+        type(item) is tuple and _INTS.issuperset(map(type, item)) for item in items
+    )
+
+
+def _parameter_shapes(layer: LayerSpec) -> tuple[Shape, Shape]:
+    if isinstance(layer, ConvolutionSpec):
+        return layer.weight_shape, (layer.out_channels,)
+    return (), ()
+
+
+def operation(layer: LayerSpec) -> str:
+    """Return the name of the operation that a layer asks for."""
+    if isinstance(layer, MaxPool2dSpec) and layer.return_indices:
+        return "max_pool2d_with_indices"
+    return _OPERATIONS[layer.name]
+
+
+_OPERATIONS = {
+    "Conv2d": "conv2d",
+    "ConvTranspose2d": "conv_transpose2d",
+    "MaxPool2d": "max_pool2d",
+    "AvgPool2d": "avg_pool2d",
+    "MaxUnpool2d": "max_unpool2d",
+}
+
+_CACHES: list[Callable[[], None]] = [plan.cache_clear]
+
+calls_of = remembered(lambda layer: layer)

@@ -1,0 +1,68 @@
+"""How many threads the kernels use: one number for the whole process, whichever thread calls.
+
+Numba's own setting belongs to the calling thread alone, and changing it would import Numba; so the
+number is kept here, and each kernel applies it.
+"""
+
+import os
+
+from convpool.errors import ArgumentError
+from convpool.spec.arguments import integer
+
+LAUNCHED = "NUMBA_NUM_THREADS"
+"""Environment variable with the number of threads that Numba starts; by default one a core."""
+PREFERRED = "OMP_NUM_THREADS"
+"""Environment variable with the number that programs should use, as PyTorch does too."""
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads the kernels use, from every Python thread.
+
+    Args:
+        n: at least 1, and at most the number of cores that this process may run on (or what the
+            environment variable NUMBA_NUM_THREADS said when it started).
+
+    Raises:
+        ArgumentError: n is out of range.
+        ArgumentTypeError: n isn't a whole number.
+
+    Example:
+        >>> before = get_num_threads()
+        >>> set_num_threads(1)
+        >>> get_num_threads()
+        1
+        >>> set_num_threads(before)
+    """
+    expected = f"a whole number from 1 to {MOST}"
+    number = integer("n", n, expected)
+    if not 1 <= number <= MOST:
+        raise ArgumentError("n", number, expected)
+    _setting[0] = number
+
+
+def get_num_threads() -> int:
+    """Return how many threads the kernels use.
+
+    At first that is OMP_NUM_THREADS if it is set, else all that there are.
+    """
+    return _setting[0]
+
+
+def _from_environment(name: str) -> int | None:
+    """Return the number in an environment variable; a list (nested regions) counts by its first."""
+    text = os.environ.get(name, "").split(",")[0].strip()[:9]
+    return (int(text) or None) if text.isascii() and text.isdigit() else None
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+MOST = _from_environment(LAUNCHED) or _cores()
+"""How many threads there can be. Scratch for each of them is made for this many: another Python
+thread may change the number between that and the kernel."""
+
+_setting = [min(_from_environment(PREFERRED) or MOST, MOST)]
