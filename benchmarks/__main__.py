@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks import first_call, sweep
 from benchmarks.cases import LAYOUTS, Case, Layout, all_cases, select
 from benchmarks.machine import usable_cpus
-from benchmarks.means import means_from
+from benchmarks.means import counted, means_from
 from benchmarks.peers import chosen
 from benchmarks.race import QUICK, Pace
 from benchmarks.run import Order, Report, run
@@ -166,7 +166,7 @@ def _sweeps(
         swept = []
         with _progress(len(layers)) as step:
             for cases in layers:
-                step(f"{cases[0].name}, {count} threads")
+                step(f"{cases[0].name}, {counted(count)}")
                 swept.append(sweep.sweep(cases, count, names, QUICK if quick else Pace()))
         _console().print(table(swept, count), "")
 
@@ -207,7 +207,7 @@ def _end(report: Report, console: Console) -> None:
     for line in report.wrong:
         console.print(
             f"WRONG: {', '.join(line.wrong)} in {line.case.name}, batch {line.case.n}, "
-            f"{line.layout}, {line.threads} threads"
+            f"{line.layout}, {counted(line.threads)}"
         )
     if report.wrong or missing:
         raise typer.Exit(1)

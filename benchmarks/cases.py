@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from math import prod
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from convpool.arithmetic import macs, output_shape
 from convpool.errors import ArgumentError
@@ -139,15 +139,14 @@ def read_table(path: Path) -> list[Case]:
         cases = []
         for row in reader:
             where = f"line {reader.line_num} of {path.name}"
-            texts = {name: row[name] for name in ("net", "layer", "op")}
-            if texts["op"] not in OPERATIONS:
-                raise ArgumentError(f"op in {where}", texts["op"], f"one of {OPERATIONS}")
-            numbers = {
-                column.name: _number(f"{column.name} in {where}", row[column.name])
-                for column in columns
-                if column.name not in texts
-            }
-            case = Case(**texts, **numbers, table=path.name, table_n=numbers["n"])  # type: ignore[arg-type]
+            values: dict[str, Any] = {name: row[name] for name in ("net", "layer", "op")}
+            if values["op"] not in OPERATIONS:
+                raise ArgumentError(f"op in {where}", values["op"], f"one of {OPERATIONS}")
+            for column in columns:
+                if column.name not in values:
+                    argument = f"{column.name} in {where}"
+                    values[column.name] = _number(argument, row[column.name])
+            case = Case(**values, table=path.name, table_n=values["n"])
             cases.append(case)
             if case.op == "max_pool2d":
                 cases.append(replace(case, op="max_pool2d_with_indices"))

@@ -13,6 +13,11 @@ ALL = "all convolutions"
 KINDS = (*CLASSES, ALL)
 
 
+def counted(threads: int) -> str:
+    """Return "1 thread" or "2 threads"."""
+    return f"{threads} thread{'s' if threads > 1 else ''}"
+
+
 @dataclass(frozen=True)
 class Setting:
     """Lines that belong together: a layer with batch 1 in the table belongs to both batches."""
@@ -23,9 +28,8 @@ class Setting:
     layout: Layout
 
     def __str__(self) -> str:
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         batch = "batch 1" if self.batch == "1" else "the table's batches"
-        return f"{threads}, {batch}, {self.layout.upper()}"
+        return f"{counted(self.threads)}, {batch}, {self.layout.upper()}"
 
     def holds(self, line: Line) -> bool:
         """Return whether a line belongs to the setting."""

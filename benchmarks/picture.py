@@ -8,6 +8,9 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
 
 from benchmarks.means import KINDS, Mean, Setting
 from convpool.errors import ArgumentError
@@ -16,12 +19,14 @@ from convpool.files import write_whole
 COLOURS = {"torch": "#d9480f", "onnxruntime": "#4263eb", "openvino": "#868e96"}
 TITLES = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 FORMATS = (".png", ".svg")
-_INK = "#212529"
-_BAR = 0.26
+_INK, _GREY, _PALE = "#212529", "#495057", "#dee2e6"
+_BAR = 0.27
+"""Height of a bar, where a class has 1."""
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def draw(means: Sequence[Mean], machine: str, path: Path) -> None:
-    """Write the picture of the last setting of a run that has the most classes.
+    """Write the picture of one setting of a run: NCHW, the table's batches, the most threads.
 
     A bar is the geometric mean over a class of the peer's time over ours, of bound layers where
     there are some, otherwise of functions; where there are both, a tick marks the functions'.
@@ -42,88 +47,100 @@ def draw(means: Sequence[Mean], machine: str, path: Path) -> None:
     setting = _setting(means)
     inside = [mean for mean in means if mean.setting == setting]
     kinds = [kind for kind in KINDS if any(mean.kind == kind for mean in inside)]
-    peers = list(dict.fromkeys(mean.peer for mean in inside))
-    rows = len(kinds)
-    settings: dict[Any, Any] = {"font.size": 10, "svg.fonttype": "path", "svg.hashsalt": "convpool"}
-    with matplotlib.rc_context(settings):
-        figure = Figure(
-            figsize=(8.4, 1.5 + 0.16 * rows + 0.2 * rows * len(peers)), layout="constrained"
-        )
+    style: dict[Any, Any] = {"font.size": 10, "svg.fonttype": "path", "svg.hashsalt": "convpool"}
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(8.6, 1.4 + 0.62 * len(kinds)), layout="constrained")
         axes = figure.subplots()
-        for number, peer in enumerate(peers):
-            _bars(
-                axes,
-                [mean for mean in inside if mean.peer == peer],
-                kinds,
-                (number - (len(peers) - 1) / 2) * _BAR,
-            )
-        _dress(axes, kinds, setting, machine)
+        for row, kind in enumerate(kinds):
+            _bars(axes, row, [mean for mean in inside if mean.kind == kind])
+        _scale(axes, [mean.ratio for mean in inside])
+        _dress(axes, kinds, f"{setting}; {machine}")
+        _legend(axes, inside)
         content = io.BytesIO()
-        figure.savefig(content, format=path.suffix[1:], dpi=160, metadata=_undated(path))
+        undated = {"Date": None} if path.suffix == ".svg" else {}
+        figure.savefig(content, format=path.suffix[1:], dpi=160, metadata=undated)
     write_whole(path, content.getvalue())
 
 
 def _setting(means: Sequence[Mean]) -> Setting:
-    """Return the setting to draw: NCHW and the table's batches and the most threads, if there."""
+    """Return the setting to draw: NCHW, the table's batches, the most threads, as far as there."""
     return max(
         (mean.setting for mean in means),
         key=lambda setting: (setting.layout == "nchw", setting.batch == "table", setting.threads),
     )
 
 
-def _bars(axes: Axes, means: Sequence[Mean], kinds: Sequence[str], shift: float) -> None:
-    """Draw one peer's bars, with their numbers, and the ticks of functions on them."""
-    by_call = {(mean.kind, mean.ours): mean.ratio for mean in means}
-    peer = means[0].peer
-    for row, kind in enumerate(kinds):
-        functions, bound = by_call.get((kind, "functions")), by_call.get((kind, "bound"))
-        ratio = bound if bound is not None else functions
-        if ratio is None:
-            continue
-        at = row + shift
-        label = TITLES[peer] if kind == means[0].kind else None
-        axes.barh(at, ratio - 1, _BAR * 0.92, left=1, color=COLOURS[peer], label=label)
-        if bound is not None and functions is not None:
-            axes.plot([functions] * 2, [at - _BAR * 0.46, at + _BAR * 0.46], color=_INK, lw=1.4)
-        text = f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
-        outside = max(ratio, 1.0, functions or 0)
-        axes.annotate(
-            text,
-            (outside, at),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8.5,
-            color=_INK,
-        )
+def _bars(axes: Axes, row: int, means: Sequence[Mean]) -> None:
+    """Draw a class: a bar with its number for each peer, and the ticks of functions on them."""
+    ratios = {(mean.peer, mean.ours): mean.ratio for mean in means}
+    peers = [peer for peer in COLOURS if any(mean.peer == peer for mean in means)]
+    for number, peer in enumerate(peers):
+        at = row + (number - (len(peers) - 1) / 2) * _BAR
+        functions, bound = ratios.get((peer, "functions")), ratios.get((peer, "bound"))
+        ratio = next(one for one in (bound, functions) if one is not None)
+        axes.barh(at, ratio - 1, _BAR * 0.9, left=1, color=COLOURS[peer])
+        marked = [ratio]
+        if functions is not None and bound is not None:
+            axes.vlines(functions, at - _BAR * 0.45, at + _BAR * 0.45, color=_INK, lw=1.6)
+            marked.append(functions)
+        _number(axes, ratio, at, marked)
 
 
-def _dress(axes: Axes, kinds: Sequence[str], setting: Setting, machine: str) -> None:
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    axes.set_xlim(min(low, 0.7), high * 1.5)
-    ticks = [
-        tick for tick in (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if low <= tick <= high * 1.5
-    ]
-    axes.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
-    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-    axes.axvline(1, color=_INK, lw=1)
-    axes.grid(axis="x", color="#dee2e6", lw=0.8)
-    axes.set_axisbelow(True)
-    axes.set_yticks(range(len(kinds)), kinds)
-    axes.tick_params(length=0)
-    axes.invert_yaxis()
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(False)
-    axes.set_title(
-        f"How many times as long the others take (float32, {setting})",
-        loc="left",
-        fontsize=11,
+def _number(axes: Axes, ratio: float, at: float, marked: Sequence[float]) -> None:
+    """Write a bar's number beyond its end and its tick."""
+    right = ratio >= 1
+    axes.annotate(
+        f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}",
+        (max(1.0, *marked) if right else min(1.0, *marked), at),
+        (4 if right else -4, 0),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="center_baseline",
+        fontsize=8.5,
         color=_INK,
     )
-    axes.set_xlabel(machine, fontsize=8.5, color="#495057")
-    axes.legend(frameon=False, loc="best", fontsize=9)
 
 
-def _undated(path: Path) -> dict[str, None]:
-    return {"Date": None} if path.suffix == ".svg" else {}
+def _scale(axes: Axes, ratios: Sequence[float]) -> None:
+    low, high = min(0.75, min(ratios) / 1.5), max(2.0, max(ratios) * 1.35)
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    axes.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _dress(axes: Axes, kinds: Sequence[str], below: str) -> None:
+    axes.axvline(1, color=_INK, lw=1)
+    axes.grid(axis="x", color=_PALE, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.set_yticks(range(len(kinds)), kinds)
+    axes.set_ylim(len(kinds) - 0.5, -0.5)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title(
+        "Time of others ÷ time of convpool", loc="left", fontsize=11.5, color=_INK, pad=22
+    )
+    axes.set_xlabel(f"geometric means, float32, {below}", fontsize=8.5, color=_GREY)
+
+
+def _legend(axes: Axes, means: Sequence[Mean]) -> None:
+    keys: list[Any] = [
+        Patch(color=colour, label=TITLES[peer])
+        for peer, colour in COLOURS.items()
+        if any(mean.peer == peer for mean in means)
+    ]
+    if any(mean.ours == "bound" for mean in means):
+        text = "weights packed in each call"
+        keys.append(Line2D([], [], color=_INK, lw=0, marker="|", ms=9, mew=1.6, label=text))
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "ncols": len(keys)}
+    axes.legend(
+        handles=keys,
+        frameon=False,
+        fontsize=8.5,
+        borderaxespad=0.2,
+        handlelength=1.2,
+        columnspacing=1.2,
+        **place,
+    )

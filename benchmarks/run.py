@@ -12,7 +12,7 @@ from itertools import product
 from benchmarks.cases import Case, Layout
 from benchmarks.limits import limits
 from benchmarks.machine import Machine, describe
-from benchmarks.means import Mean, Setting, means
+from benchmarks.means import Mean, Setting, counted, means
 from benchmarks.measure import Line, measure
 from benchmarks.race import Pace
 
@@ -103,10 +103,10 @@ def run(order: Order, progress: Progress = lambda _text: None) -> Report:
     try:
         for threads in order.threads:
             with _fresh_process() as process:
-                progress(f"limits, {threads} threads")
+                progress(f"limits, {counted(threads)}")
                 found[threads] = process.submit(limits, threads).result()
                 for case, layout in product(order.cases, order.layouts):
-                    progress(f"{case.name}, batch {case.n}, {layout}, {threads} threads")
+                    progress(f"{case.name}, batch {case.n}, {layout}, {counted(threads)}")
                     job = partial(measure, case, layout, threads, order.peers, order.pace)
                     lines.append(_result(process, job, f"{case.name}, {layout}"))
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from rich.table import Table
 
 from benchmarks.cases import Case, all_cases, select
+from benchmarks.means import counted
 from benchmarks.peers import Run, contestants
 from benchmarks.race import Pace, race
 from benchmarks.task import error, is_wrong, make_task, truth
@@ -16,7 +17,7 @@ LARGE_OUTPUT = 48 * 2**20
 """Bytes, well above the 32 MiB from which the C library returns memory to the system."""
 STEADY = (
     *("vgg16,64-64 224", "resnet50,l1 64-256 1x1", "mobilenetv2,dw 144 56 s1"),
-    *("resnet20-cifar,stem", "vgg16,pool 224", "odd,k3 s1"),
+    *("resnet20-cifar,stem", "vgg16,pool 224", "odd,k3 s1 (inception)"),
 )
 SIDES = (256, 512, 1024, 2048, 4096)
 _CONV = Case("sizes", "3x3 16-16", "conv2d", 1, 16, 0, 0, 16, 3, 3, 1, 1, 1, 1, 1, 1)
@@ -77,7 +78,7 @@ def sides() -> list[list[Case]]:
 
 def batch_table(sweeps: Sequence[Sweep], threads: int) -> Table:
     """Return the time per output byte of a batch over that of its quarter."""
-    table = _table(f"time per output byte, batch ÷ quarter of it: {threads} threads")
+    table = _table(f"time per output byte, batch ÷ quarter of it: {counted(threads)}")
     for column in ("layer", "batch", "output MiB", "contestant", "ns/KiB", "÷ quarter"):
         table.add_column(column, justify="left" if column == "layer" else "right")
     for swept in sweeps:
@@ -100,7 +101,7 @@ def batch_table(sweeps: Sequence[Sweep], threads: int) -> Table:
 
 def side_table(sweeps: Sequence[Sweep], threads: int) -> Table:
     """Return the time per input pixel from side to side, and the largest over the least."""
-    table = _table(f"ns per pixel: {threads} threads")
+    table = _table(f"ns per pixel: {counted(threads)}")
     for column in ("layer", "contestant", *(f"{side}²" for side in SIDES), "most ÷ least"):
         table.add_column(column, justify="left" if column == "layer" else "right")
     for swept in sweeps:

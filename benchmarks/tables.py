@@ -4,18 +4,20 @@ from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
-from benchmarks.means import KINDS, Mean, Setting
+from benchmarks.means import KINDS, Mean, Setting, counted
 from benchmarks.measure import Line
 from benchmarks.peers import OURS
 from benchmarks.run import Report
+
+BUSY = 0.5
+"""Load average from which the machine isn't idle enough to time anything."""
 
 
 def groups(report: Report) -> list[tuple[str, list[Line]]]:
     """Return the lines of each thread count and layout, with a title."""
     found: dict[str, list[Line]] = {}
     for line in report.lines:
-        threads = f"{line.threads} thread{'s' if line.threads > 1 else ''}"
-        found.setdefault(f"{threads}, {line.layout.upper()}", []).append(line)
+        found.setdefault(f"{counted(line.threads)}, {line.layout.upper()}", []).append(line)
     return list(found.items())
 
 
@@ -76,6 +78,7 @@ def error_table(title: str, lines: Sequence[Line]) -> Table:
     peers, ours = _columns(lines)
     table = Table(title=title, title_justify="left", pad_edge=False, box=None)
     table.add_column("layer", no_wrap=True)
+    table.add_column("class", no_wrap=True)
     for name in ("n", *peers, *ours, "÷ torch"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
@@ -88,7 +91,11 @@ def error_table(title: str, lines: Sequence[Line]) -> Table:
             line.errors.get("torch"),
         )
         table.add_row(
-            line.case.name, str(line.case.n), *cells, f"{mine / torch:.2f}" if torch else ""
+            line.case.name,
+            line.case.kind,
+            str(line.case.n),
+            *cells,
+            f"{mine / torch:.2f}" if torch else "",
         )
     return table
 
@@ -132,10 +139,12 @@ def heading(report: Report) -> str:
         f"{machine.cpu} ({machine.target}), {machine.cpus} CPUs, load {machine.load:.2f}",
         f"Python {machine.python}, {versions}",
     ]
+    if machine.load > BUSY:
+        lines.append("Something else kept the machine busy before this run: expect wrong times.")
     for threads, limits in report.limits.items():
         gigas = {name: rate / 1e9 for name, rate in limits.items()}
         lines.append(
-            f"{threads} thread{'s' if threads > 1 else ''}: "
+            f"{counted(threads)}: "
             f"{gigas['multiply-adds']:.0f} GF/s of multiply-adds, "
             f"{gigas['large copy']:.1f} GB/s read and written by a large copy"
         )
