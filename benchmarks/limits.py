@@ -5,6 +5,8 @@
 
 from collections.abc import Callable
 from functools import cache
+from math import inf
+from time import perf_counter
 from timeit import Timer
 
 import numba
@@ -18,7 +20,8 @@ CHAINS = 12
 """Independent sums: two units times a latency of 4 or 5 need 8 to 10, and AVX2 has 16 registers."""
 WIDTHS = (16, 8, 4)
 """Lanes of float32 in a register of AVX-512, of AVX2, and of SSE or NEON."""
-STEPS = 4096
+STEPS = 2**15
+"""A call takes some 65 µs, against which starting the threads is little."""
 LARGE_COPY = 2**28
 """Bytes that the large copy reads and writes together."""
 
@@ -129,6 +132,9 @@ def limits(threads: int) -> dict[str, float]:
     }
 
 
-def _best(run: Callable[[], object], rounds: int = 10) -> float:
+def _best(run: Callable[[], object], seconds: float = 0.3) -> float:
     run()
-    return min(Timer(run).repeat(rounds, 5)) / 5
+    timer, start, best = Timer(run), perf_counter(), inf
+    while perf_counter() < start + seconds:
+        best = min(best, timer.timeit(4) / 4)
+    return best

@@ -134,13 +134,14 @@ def _legend(axes: Axes, means: Sequence[Mean]) -> None:
     if any(mean.ours == "bound" for mean in means):
         text = "weights packed in each call"
         keys.append(Line2D([], [], color=_INK, lw=0, marker="|", ms=9, mew=1.6, label=text))
-    place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "ncols": len(keys)}
     axes.legend(
         handles=keys,
         frameon=False,
         fontsize=8.5,
+        loc="lower left",
+        bbox_to_anchor=(-0.01, 1.0),
+        ncols=len(keys),
         borderaxespad=0.2,
         handlelength=1.2,
         columnspacing=1.2,
-        **place,
     )

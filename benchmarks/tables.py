@@ -86,17 +86,10 @@ def error_table(title: str, lines: Sequence[Line]) -> Table:
             "WRONG" if name in line.wrong else _error(line.errors.get(name))
             for name in peers + ours
         ]
-        mine, torch = (
-            max(line.errors[name] for name in ours if name in line.errors),
-            line.errors.get("torch"),
-        )
-        table.add_row(
-            line.case.name,
-            line.case.kind,
-            str(line.case.n),
-            *cells,
-            f"{mine / torch:.2f}" if torch else "",
-        )
+        mine = max(line.errors[name] for name in ours if name in line.errors)
+        torch = line.errors.get("torch")
+        part = f"{mine / torch:.2f}" if torch else ""
+        table.add_row(line.case.name, line.case.kind, str(line.case.n), *cells, part)
     return table
 
 

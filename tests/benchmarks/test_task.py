@@ -36,7 +36,7 @@ def test_layouts_hold_the_same_numbers() -> None:
 
 def test_error_is_the_largest_over_the_root_mean_square() -> None:
     expected = np.array([3.0, -3.0, 3.0, -3.0])
-    assert error(expected + [0, 0.3, 0, -0.6], (expected,)) == pytest.approx(0.2)
+    assert error(expected + np.array([0, 0.3, 0, -0.6]), (expected,)) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
