@@ -14,6 +14,7 @@ from benchmarks.limits import limits
 from benchmarks.machine import Machine, describe
 from benchmarks.means import Mean, Setting, counted, means
 from benchmarks.measure import Line, measure
+from benchmarks.peers import OURS
 from benchmarks.race import Pace
 
 Progress = Callable[[str], None]
@@ -68,6 +69,9 @@ class Report:
         content = {
             "machine": asdict(self.machine),
             "threads": self.order.threads,
+            "batches": self.order.batches,
+            "layouts": self.order.layouts,
+            "peers": self.order.peers,
             "pace": None if self.order.pace is None else asdict(self.order.pace),
             "limits": self.limits,
             "lines": [_line(line) for line in self.lines],
@@ -83,6 +87,11 @@ def _line(line: Line) -> dict[str, object]:
         "wrong": line.wrong,
         "rates": {name: line.rate(name) for name in line.seconds},
         "fractions": {name: line.fraction(name) for name in line.seconds},
+        "ratios": {
+            ours: {peer: line.ratio(peer, ours) for peer in line.peers if peer in line.seconds}
+            for ours in OURS
+            if ours in line.seconds
+        },
     }
     content = {**asdict(line), **derived}
     if not line.seconds:

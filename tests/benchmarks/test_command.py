@@ -33,6 +33,8 @@ def test_a_quick_run_writes_everything(tmp_path: Path) -> None:
             * (25 + (1 if line["kind"] == "pooling" else 3))
             / line["seconds"]["torch"]
         )
+        ratio = line["seconds"]["torch"] / line["seconds"]["functions"]
+        assert line["ratios"] == {"functions": {"torch": pytest.approx(ratio)}}
     means = {(mean["kind"], mean["setting"]["layout"]) for mean in content["means"]}
     assert len(means) == 4
 
