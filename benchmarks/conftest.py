@@ -1,0 +1,3 @@
+"""Modules that pytest doesn't look into for doctests: what they import may be missing."""
+
+collect_ignore = ["peers", "picture.py"]

@@ -1,0 +1,95 @@
+"""One case: every contestant prepared, its outputs verified, and only then timed."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.cases import Case, Layout
+from benchmarks.limits import best_width, copies, multiply_adds, operations
+from benchmarks.peers import OURS, Contestant, Run, contestants
+from benchmarks.race import Pace, race
+from benchmarks.task import error, is_wrong, make_task, truth
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was measured of one case."""
+
+    case: Case
+    layout: Layout
+    threads: int
+    errors: dict[str, float]
+    """Of each contestant: largest error over the root mean square of the true output."""
+    seconds: dict[str, float]
+    """Of each contestant's call; empty if a contestant was wrong, or if only errors were wanted."""
+    limit: float
+    """Operations a second of multiply-adds in registers, or bytes a second of a copy as large as
+    the case's input and output, in the same rounds."""
+
+    @property
+    def wrong(self) -> list[str]:
+        """The contestants whose output was wrong."""
+        return [name for name, error in self.errors.items() if is_wrong(self.case, error)]
+
+    @property
+    def peers(self) -> list[str]:
+        """The contestants that aren't convpool."""
+        return [name for name in self.errors if name not in OURS]
+
+    def rate(self, name: str) -> float:
+        """Return a contestant's operations or bytes a second."""
+        return self.case.work / self.seconds[name]
+
+    def fraction(self, name: str) -> float:
+        """Return which part of the machine's limit a contestant reaches."""
+        return self.rate(name) / self.limit
+
+    def ratio(self, peer: str, ours: str) -> float | None:
+        """Return a peer's time over ours, or None if one of them wasn't timed."""
+        if peer not in self.seconds or ours not in self.seconds:
+            return None
+        return self.seconds[peer] / self.seconds[ours]
+
+
+def measure(
+    case: Case, layout: Layout, threads: int, peers: Sequence[str], pace: Pace | None
+) -> Line:
+    """Return a case's line; its time is measured only if every output is right.
+
+    Args:
+        case: the layer and its batch.
+        layout: how the input lies in memory.
+        threads: of every contestant.
+        peers: names as in `peers.PEERS`.
+        pace: how long is measured; only the errors if None.
+    """
+    return measure_among(contestants(peers), case, layout, threads, pace)
+
+
+def measure_among(
+    among: Sequence[Contestant], case: Case, layout: Layout, threads: int, pace: Pace | None
+) -> Line:
+    """Return the line of a case among these contestants, the last of which is convpool."""
+    task = make_task(case, layout, threads)
+    with ExitStack() as sessions:
+        for contestant in among:
+            sessions.enter_context(contestant.session(threads))
+        libraries = [contestant.prepare(task) for contestant in among]
+        expected = truth(task)
+        errors = {name: error(run(), expected) for runs in libraries for name, run in runs.items()}
+        if pace is None or any(is_wrong(case, error) for error in errors.values()):
+            return Line(case, layout, threads, errors, {}, np.nan)
+        limits, work = _limits(case, threads)
+        times = race([*libraries[:-1], {**libraries[-1], **limits}], pace)
+    limit = work / min(times.pop(name) for name in limits)
+    return Line(case, layout, threads, errors, times, limit)
+
+
+def _limits(case: Case, threads: int) -> tuple[dict[str, Run], int]:
+    """Return calls that work at the machine's limit, and how much work a call is."""
+    if not case.is_convolution:
+        return dict(copies(case.work, threads)), case.work
+    lanes = best_width(threads)
+    return {"multiply-adds": multiply_adds(threads, lanes)}, operations(threads, lanes)

@@ -1,0 +1,136 @@
+"""A run: all cases in all settings, each thread count in a process of its own."""
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+
+from benchmarks.cases import Case, Layout
+from benchmarks.limits import limits
+from benchmarks.machine import Machine, describe
+from benchmarks.means import Mean, Setting, counted, means
+from benchmarks.measure import Line, measure
+from benchmarks.peers import OURS
+from benchmarks.race import Pace
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a run is asked for."""
+
+    cases: list[Case]
+    """With the batches to be measured."""
+    batches: tuple[str, ...]
+    layouts: tuple[Layout, ...]
+    threads: tuple[int, ...]
+    peers: tuple[str, ...]
+    pace: Pace | None
+    """Only errors if None."""
+
+    @property
+    def settings(self) -> list[Setting]:
+        """The groups in which lines are printed and means are taken."""
+        return [Setting(*parts) for parts in product(self.threads, self.batches, self.layouts)]
+
+    def __len__(self) -> int:
+        return len(self.cases) * len(self.layouts) * len(self.threads)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found."""
+
+    machine: Machine
+    order: Order
+    limits: dict[int, dict[str, float]]
+    """By threads: operations a second of multiply-adds, bytes a second of a large copy."""
+    lines: list[Line]
+    seconds: float
+    """That the run took."""
+
+    @property
+    def means(self) -> list[Mean]:
+        """The geometric means of the ratios."""
+        return means(self.lines, self.order.settings)
+
+    @property
+    def wrong(self) -> list[Line]:
+        """The lines with a wrong output."""
+        return [line for line in self.lines if line.wrong]
+
+    def to_json(self) -> bytes:
+        """Return everything as JSON; times in seconds, rates per second."""
+        content = {
+            "machine": asdict(self.machine),
+            "threads": self.order.threads,
+            "batches": self.order.batches,
+            "layouts": self.order.layouts,
+            "peers": self.order.peers,
+            "pace": None if self.order.pace is None else asdict(self.order.pace),
+            "limits": self.limits,
+            "lines": [_line(line) for line in self.lines],
+            "means": [asdict(mean) for mean in self.means],
+            "seconds": self.seconds,
+        }
+        return json.dumps(content, indent=1).encode() + b"\n"
+
+
+def _line(line: Line) -> dict[str, object]:
+    derived = {
+        "kind": line.case.kind,
+        "wrong": line.wrong,
+        "rates": {name: line.rate(name) for name in line.seconds},
+        "fractions": {name: line.fraction(name) for name in line.seconds},
+        "ratios": {
+            ours: {peer: line.ratio(peer, ours) for peer in line.peers if peer in line.seconds}
+            for ours in OURS
+            if ours in line.seconds
+        },
+    }
+    content = {**asdict(line), **derived}
+    if not line.seconds:
+        del content["limit"]  # NaN, which JSON doesn't know
+    content["errors"] = {name: _finite(error) for name, error in line.errors.items()}
+    return content
+
+
+def _finite(number: float) -> float | str:
+    """Return the number, or its name where JSON has none."""
+    return number if abs(number) < float("inf") else str(number)
+
+
+def run(order: Order, progress: Progress = lambda _text: None) -> Report:
+    """Carry out an order; Ctrl-C ends it with what was measured so far."""
+    start = time.perf_counter()
+    machine, found, lines = describe(), dict[int, dict[str, float]](), list[Line]()
+    try:
+        for threads in order.threads:
+            with _fresh_process() as process:
+                progress(f"limits, {counted(threads)}")
+                found[threads] = process.submit(limits, threads).result()
+                for case, layout in product(order.cases, order.layouts):
+                    progress(f"{case.name}, batch {case.n}, {layout}, {counted(threads)}")
+                    job = partial(measure, case, layout, threads, order.peers, order.pace)
+                    lines.append(_result(process, job, f"{case.name}, {layout}"))
+    except KeyboardInterrupt:
+        progress("interrupted")
+    return Report(machine, order, found, lines, time.perf_counter() - start)
+
+
+def _fresh_process() -> ProcessPoolExecutor:
+    """Return one process started anew, in which no library has made threads yet."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+
+
+def _result(process: ProcessPoolExecutor, job: Callable[[], Line], where: str) -> Line:
+    try:
+        return process.submit(job).result()
+    except Exception as error:
+        error.add_note(f"while measuring {where}")
+        raise

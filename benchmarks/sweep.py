@@ -1,0 +1,123 @@
+"""The same layer at several sizes: what a batch or an image costs more than its share."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from rich.table import Table
+
+from benchmarks.cases import Case, all_cases, select
+from benchmarks.means import counted
+from benchmarks.peers import Run, contestants
+from benchmarks.race import Pace, race
+from benchmarks.task import error, is_wrong, make_task, truth
+from convpool.errors import DataError
+
+LARGE_OUTPUT = 48 * 2**20
+"""Bytes, well above the 32 MiB from which the C library returns memory to the system."""
+STEADY = (
+    *("vgg16,64-64 224", "resnet50,l1 64-256 1x1", "mobilenetv2,dw 144 56 s1"),
+    *("resnet20-cifar,stem", "vgg16,pool 224", "odd,k3 s1 (inception)"),
+)
+SIDES = (256, 512, 1024, 2048, 4096)
+_CONV = Case("sizes", "3x3 16-16", "conv2d", 1, 16, 0, 0, 16, 3, 3, 1, 1, 1, 1, 1, 1)
+_POOL = Case("sizes", "pool 2x2", "max_pool2d", 1, 16, 0, 0, 16, 2, 2, 2, 0, 0, 1, 1, 1)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One layer's times over several sizes."""
+
+    cases: list[Case]
+    seconds: dict[str, list[float]]
+    """Of each contestant, in the order of the cases."""
+
+
+def sweep(cases: Sequence[Case], threads: int, peers: Sequence[str], pace: Pace) -> Sweep:
+    """Return the times of a layer at several sizes, raced together; the first size is verified.
+
+    Raises:
+        DataError: an output is wrong.
+    """
+    among = contestants(peers)
+    tasks = [make_task(case, "nchw", threads) for case in cases]
+    libraries: list[dict[tuple[str, int], Run]] = [{} for _ in among]
+    with ExitStack() as sessions:
+        for contestant, runs in zip(among, libraries, strict=True):
+            sessions.enter_context(contestant.session(threads))
+            for number, task in enumerate(tasks):
+                for name, run in contestant.prepare(task).items():
+                    runs[name, number] = run
+        expected = truth(tasks[0])
+        for runs in libraries:
+            for (name, number), run in runs.items():
+                if number == 0 and is_wrong(cases[0], error(run(), expected)):
+                    raise DataError(f"{name} is WRONG for {cases[0]}")
+        times = race(libraries, pace)
+    names = dict.fromkeys(name for name, _ in times)
+    return Sweep(
+        list(cases),
+        {name: [times[name, number] for number in range(len(cases))] for name in names},
+    )
+
+
+def batches() -> list[list[Case]]:
+    """Return layers with a quarter of a batch and the batch, whose output exceeds 32 MiB."""
+    found = []
+    for case in select(all_cases(), batch="1"):
+        if case.name in STEADY and case.kind != "pooling with indices":
+            quarter = -(-LARGE_OUTPUT // (4 * case.output_bytes))
+            found.append([case.with_batch(quarter), case.with_batch(4 * quarter)])
+    return found
+
+
+def sides() -> list[list[Case]]:
+    """Return a convolution and a max pooling on images of growing sides."""
+    return [[replace(case, h=side, w=side) for side in SIDES] for case in (_CONV, _POOL)]
+
+
+def batch_table(sweeps: Sequence[Sweep], threads: int) -> Table:
+    """Return the time per output byte of a batch over that of its quarter."""
+    table = _table(f"time per output byte, batch ÷ quarter of it: {counted(threads)}")
+    for column in ("layer", "batch", "output MiB", "contestant", "ns/KiB", "÷ quarter"):
+        table.add_column(column, justify="left" if column == "layer" else "right")
+    for swept in sweeps:
+        small, large = swept.cases
+        for name, seconds in swept.seconds.items():
+            cost = [
+                1024e9 * time / case.output_bytes
+                for time, case in zip(seconds, swept.cases, strict=True)
+            ]
+            table.add_row(
+                large.name,
+                f"{small.n}, {large.n}",
+                f"{large.output_bytes / 2**20:.0f}",
+                name,
+                f"{cost[1]:.1f}",
+                f"{cost[1] / cost[0]:.2f}",
+            )
+    return table
+
+
+def side_table(sweeps: Sequence[Sweep], threads: int) -> Table:
+    """Return the time per input pixel from side to side, and the largest over the least."""
+    table = _table(f"ns per pixel: {counted(threads)}")
+    for column in ("layer", "contestant", *(f"{side}²" for side in SIDES), "most ÷ least"):
+        table.add_column(column, justify="left" if column == "layer" else "right")
+    for swept in sweeps:
+        for name, seconds in swept.seconds.items():
+            cost = [
+                1e9 * time / (case.h * case.w)
+                for time, case in zip(seconds, swept.cases, strict=True)
+            ]
+            table.add_row(
+                swept.cases[0].name,
+                name,
+                *(f"{one:.2f}" for one in cost),
+                f"{max(cost) / min(cost):.2f}",
+            )
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", pad_edge=False, box=None)
