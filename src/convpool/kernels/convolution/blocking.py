@@ -94,10 +94,10 @@ class Problem:
         return -(-self.vertical.longest // -(-self.vertical.longest // most))
 
 
-def block(problem: Problem, machine: Machine) -> Blocking:
-    """Return the cheaper of the two ways."""
+def block(problem: Problem, machine: Machine, *, planar: bool) -> Blocking:
+    """Return the cheaper of the two ways; across pixels only planes can be written."""
     ways = [_across_filters(problem, machine)]
-    if problem.phases == 1:
+    if problem.phases == 1 and planar:
         ways.append(_across_pixels(problem, machine))
     return min(ways, key=lambda way: _cycles(way, problem, machine))
 
@@ -127,22 +127,19 @@ def _across_filters(problem: Problem, machine: Machine) -> Blocking:
 
 def _across_pixels(problem: Problem, machine: Machine) -> Blocking:
     registers = machine.registers - 4
-    count = min(
-        range(1, registers // 2 + 1),
-        key=lambda count: (-(-problem.filters // count) * (count + 1), count),
-    )
-    width = 2
-    while width < 8 and count * width * 2 <= registers:
-        width *= 2
-    lanes = width * machine.vector // problem.itemsize
-    columns = min(problem.horizontal.longest, 4 * _PIXELS)
-    rows = problem.rows(columns, 4 * _PIXELS)
-    pitch = columns + problem.horizontal.extent
-    while lanes > machine.vector // problem.itemsize and lanes // 2 >= rows * pitch:
-        lanes //= 2
-    total = -(-problem.filters // count)
-    held = max(1, min(total, _SUMS // (count * (rows * pitch + lanes) * problem.itemsize)))
-    return Blocking(False, lanes, count, rows, columns, problem.chunk, held)
+    register = machine.vector // problem.itemsize
+    width = problem.horizontal.longest
+    ways = []
+    for vectors in (1, 2, 4, 8):
+        for count in range(1, registers // vectors + 1):
+            lanes = vectors * register
+            chunk = problem.chunk
+            fitting = _PANEL // 2 // (chunk * problem.itemsize * problem.vertical.reach)
+            columns = min(width, max(lanes, fitting // lanes * lanes))
+            rows = problem.rows(columns, 4 * _PIXELS)
+            total = -(-problem.filters // count)
+            ways.append(Blocking(False, lanes, count, rows, columns, chunk, total))
+    return min(ways, key=lambda way: _cycles(way, problem, machine))
 
 
 def _cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
@@ -151,10 +148,13 @@ def _cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
     products = problem.channels * problem.taps / problem.phases
     blocks = -(-vertical.longest // way.rows) * -(-horizontal.longest // way.columns)
     filter_blocks = -(-problem.filters // way.filters)
-    outputs = vertical.output * horizontal.output * problem.filters
     if way.across_filters:
+        outputs = vertical.output * horizontal.output * problem.filters
         tiles = blocks * way.rows * vertical.step * -(-way.columns // way.count) * horizontal.step
         return filter_blocks * tiles * products * (way.count + 1) + 0.5 * outputs
-    tiles = blocks * -(-way.rows * (way.columns + horizontal.extent) // way.lanes)
-    width = way.lanes * problem.itemsize / (2 * machine.vector)
-    return filter_blocks * tiles * products * (way.count + 1) * width + 0.15 * outputs
+    tiles = blocks * way.rows * -(-way.columns // way.lanes)
+    vectors = way.lanes * problem.itemsize // machine.vector
+    sums, loads = vectors * way.count / 2, (2 * vectors + way.count) / 2
+    latency = 4 if way.count * vectors < 8 else 0
+    product = max(sums, loads, latency) + 0.5
+    return filter_blocks * tiles * (products * product + vectors * way.count * 2 + 8)

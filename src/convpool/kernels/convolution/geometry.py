@@ -58,6 +58,12 @@ class Line:
         return max((self.place(shift)[1] for shift in shifts), default=0)
 
     @property
+    def reach(self) -> int:
+        """Input positions from the first to the last that an output position meets."""
+        shifts = [shift for phase in self.phases for _, shift in phase.taps]
+        return max(shifts, default=0) - self.lowest + 1
+
+    @property
     def longest(self) -> int:
         """Positions of the longest phase."""
         return max(phase.count for phase in self.phases)

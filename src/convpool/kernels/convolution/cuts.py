@@ -1,0 +1,223 @@
+"""A layer on one shape of image, cut for one order of the output: tables, record, packed weights."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.arithmetic import source_index
+from convpool.kernels import memory
+from convpool.kernels.convolution import filters as packing
+from convpool.kernels.convolution import forward
+from convpool.kernels.convolution.blocking import Machine, Problem, block
+from convpool.kernels.convolution.geometry import Line
+from convpool.kernels.convolution.record import Record
+from convpool.kernels.jit import Program
+from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
+
+Array = NDArray[Any]
+
+_LINE = 64
+_WORTH_THREADS = 1 << 16  # weights to pack
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """How a layer's work is cut, with all numbers that don't change from call to call."""
+
+    spec: Conv2dSpec | ConvTranspose2dSpec
+    problem: Problem
+    machine: Machine
+    number: type[np.number[Any]]
+    planar: bool
+    """Whether the output's memory runs as N, C, H, W; else as N, H, W, C."""
+
+    @cached_property
+    def blocking(self) -> Any:
+        """The blocks and tiles."""
+        return block(self.problem, self.machine, planar=self.planar)
+
+    @property
+    def packing(self) -> tuple[bool, int, int]:
+        """What the order of packed weights depends on."""
+        way = self.blocking
+        return way.across_filters, way.filters, way.channels
+
+    @cached_property
+    def tables(self) -> dict[str, Array]:
+        """The tables to which the record points."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        offsets: list[int] = []
+        phases: list[tuple[int, ...]] = []
+        order: list[int] = []
+        for row_phase in vertical.phases:
+            for column_phase in horizontal.phases:
+                taps = [
+                    (y * self.spec.kernel_size[1] + x, self._offset(shift_y, shift_x))
+                    for y, shift_y in row_phase.taps
+                    for x, shift_x in column_phase.taps
+                ]
+                positions = row_phase.first, row_phase.count, column_phase.first, column_phase.count
+                phases.append((*positions, len(taps), len(offsets)))
+                order += [tap for tap, _ in taps]
+                offsets += [
+                    channel * self.channel_gap + offset
+                    for channel in range(self.blocking.channels)
+                    for _, offset in taps
+                ]
+        mode = getattr(self.spec, "padding_mode", "zeros")
+        return {
+            "offsets": np.array(offsets or [0], np.int64),
+            "phases": np.array(phases, np.int64),
+            "order": np.array(order or [0], np.int64),
+            "source_rows": _sources(vertical, mode),
+            "source_columns": _sources(horizontal, mode),
+            "residues": np.array(vertical.residues + horizontal.residues, np.int64),
+        }
+
+    def _offset(self, shift_y: int, shift_x: int) -> int:
+        """Return where in a channel of the panel the tap with these shifts lies, in bytes."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        residue_y, y = vertical.place(shift_y)
+        residue_x, x = horizontal.place(shift_x)
+        grid = vertical.residues.index(residue_y) * len(horizontal.residues)
+        grid += horizontal.residues.index(residue_x)
+        return ((grid * self.panel_rows + y) * self.pitch + x) * self.problem.itemsize
+
+    @property
+    def panel_rows(self) -> int:
+        """Rows of a grid of the panel."""
+        return int(self.blocking.rows + self.problem.vertical.extent)
+
+    @property
+    def pitch(self) -> int:
+        """Numbers from row to row of the panel."""
+        return int(self.blocking.columns + self.problem.horizontal.extent)
+
+    @cached_property
+    def channel_gap(self) -> int:
+        """Bytes from channel to channel of the panel, not a power of two (it would crowd a set)."""
+        grids = len(self.problem.vertical.residues) * len(self.problem.horizontal.residues)
+        size = _up(grids * self.panel_rows * self.pitch * self.problem.itemsize, _LINE)
+        return size + _LINE if size % 1024 == 0 else size
+
+    @cached_property
+    def record(self) -> Array:
+        """The numbers of the record that are known before a call; the others are 0."""
+        problem, way, item = self.problem, self.blocking, self.problem.itemsize
+        vertical, horizontal = problem.vertical, problem.horizontal
+        # Tiles reach beyond the last position by less than a tile, vectors by less than a vector.
+        slack = (2 * way.lanes + way.count) * item + 8 * self.machine.vector
+        panel_bytes = _up(way.channels * self.channel_gap + slack, _LINE)
+        sums_pitch = sums_bytes = 0
+        if way.across_filters:
+            sums_pitch = _up(way.columns, way.count) * horizontal.step
+            sums = way.rows * vertical.step * sums_pitch + self.machine.vector // item
+            sums_bytes = _up(sums * way.lanes * item, 1024) + _LINE
+        tables = self.tables
+        known = Record(
+            offsets=tables["offsets"].ctypes.data,
+            phases=tables["phases"].ctypes.data,
+            source_rows=tables["source_rows"].ctypes.data,
+            source_columns=tables["source_columns"].ctypes.data,
+            residues=tables["residues"].ctypes.data,
+            number_of_phases=len(tables["phases"]),
+            padded_rows=len(tables["source_rows"]),
+            padded_columns=len(tables["source_columns"]),
+            groups=self.spec.groups,
+            channels=problem.channels,
+            filters=problem.filters,
+            taps=problem.taps,
+            chunk=way.channels,
+            rows=way.rows,
+            columns=way.columns,
+            row_blocks=-(-vertical.longest // way.rows),
+            column_blocks=-(-horizontal.longest // way.columns),
+            filter_blocks=-(-problem.filters // way.filters),
+            held=way.filter_blocks,
+            stride_y=vertical.stride,
+            stride_x=horizontal.stride,
+            step_y=vertical.step,
+            step_x=horizontal.step,
+            lowest_x=horizontal.lowest,
+            width=horizontal.size,
+            repeats=int(getattr(self.spec, "padding_mode", "zeros") != "zeros"),
+            slots_y=len(vertical.residues),
+            slots_x=len(horizontal.residues),
+            panel_rows=self.panel_rows,
+            pitch=self.pitch,
+            channel_gap=self.channel_gap,
+            panel_bytes=panel_bytes,
+            sums_pitch=sums_pitch,
+            sums_bytes=sums_bytes,
+            scratch_bytes=panel_bytes + way.filter_blocks * sums_bytes,
+            out_height=vertical.output,
+            out_width=horizontal.output,
+            joined=int(sums_pitch == horizontal.output and way.columns == horizontal.longest),
+        )
+        return np.array(known, np.int64)
+
+    @cached_property
+    def units(self) -> int:
+        """Pieces of work of one image."""
+        known = Record(*self.record.tolist())
+        held = -(-known.filter_blocks // known.held)
+        return known.groups * held * known.row_blocks * known.column_blocks
+
+    def program(self, how: int) -> Program:
+        """Return the program for a way to read the input's rows."""
+        way = self.blocking
+        register = self.machine.vector // self.problem.itemsize
+        tile = way.lanes, way.count
+        return forward.program(self.number, way.across_filters, tile, how, self.planar, register)
+
+    def pack(self, weight: Array) -> Array:
+        """Return weights in the order in which the program reads them."""
+        problem, way, item = self.problem, self.blocking, self.problem.itemsize
+        weight = np.ascontiguousarray(weight, self.number)
+        taps = prod(self.spec.kernel_size) * item
+        filters, channels = problem.filters, problem.channels
+        of_filter, of_channel = (
+            (channels * taps, taps) if isinstance(self.spec, Conv2dSpec) else (taps, filters * taps)
+        )
+        blocks = self.spec.groups * -(-filters // way.filters)
+        size = blocks * problem.taps * channels * way.filters
+        packed = memory.empty((size + _LINE,), self.number)  # prefetched beyond its end
+        told = packing.Packing(
+            weight=weight.ctypes.data,
+            packed=packed.ctypes.data,
+            order=self.tables["order"].ctypes.data,
+            phases=self.tables["phases"].ctypes.data,
+            number_of_phases=problem.phases,
+            filters=filters,
+            channels=channels,
+            chunk=way.channels,
+            taps=problem.taps,
+            width=way.filters,
+            of_group=filters * channels * taps,
+            of_filter=of_filter,
+            of_channel=of_channel,
+        )
+        run = packing.program(self.number, self.machine.vector // item)
+        run(np.array(told, np.int64), blocks, threads=size >= _WORTH_THREADS)
+        return packed
+
+
+def _up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def _sources(line: Line, mode: str) -> Array:
+    """Return the source of each padded position that a tap may meet, -1 for a zero."""
+    shifts = [shift for phase in line.phases for _, shift in phase.taps]
+    last = (line.longest - 1) * line.stride + max(shifts, default=0)
+    positions = np.arange(line.lowest, last + 1)
+    outside = (positions < 0) | (positions >= line.size)
+    table = np.where(outside, -1, positions)
+    if mode != "zeros":
+        for place in np.flatnonzero(outside):
+            table[place] = source_index(int(positions[place]), line.size, mode)
+    return table.astype(np.int64)
