@@ -44,9 +44,11 @@ _FLAGS = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 class Kernel:
     """A kernel's two twins, one with parallel loops and one without, each compiled on first use."""
 
-    def __init__(self, body: Callable[..., Any], *, variant: str) -> None:
+    def __init__(
+        self, body: Callable[..., Any], *, variant: str, serial: Callable[..., Any] | None = None
+    ) -> None:
         self._parallel = _compiled(body, variant, parallel=True)
-        self._serial = _compiled(body, variant, parallel=False)
+        self._serial = _compiled(serial or body, variant, parallel=False)
 
     def __call__(self, *arguments: Any, threads: bool) -> Any:
         """Run it, with threads if the work is worth them and there are any."""
@@ -91,10 +93,17 @@ class Program:
         self._function, self._address = function, function.address
 
 
-def _units(program, record, units):  # type: ignore[no-untyped-def]  # compiled
+def _parallel_units(program, record, units):  # type: ignore[no-untyped-def]  # compiled
     for unit in prange(units):
         # Numba counts without a sign, and makes a float of that and a signed number.
         call_unit(program, address(record), np.intp(unit), np.intp(get_thread_id()))
+
+
+def _serial_units(program, record, units):  # type: ignore[no-untyped-def]  # compiled
+    # Not to ask for the thread here is more than an economy: read from the cache, the answer would
+    # be missing, since only parallel code starts what gives it.
+    for unit in range(units):
+        call_unit(program, address(record), unit, 0)
 
 
 class _Threads:
@@ -244,4 +253,4 @@ def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:
     return dispatcher
 
 
-_loop = Kernel(_units, variant="units")
+_loop = Kernel(_parallel_units, variant="units", serial=_serial_units)

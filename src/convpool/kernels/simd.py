@@ -470,6 +470,47 @@ def store_rows(_context, rows, _address, _step, _last, _width):
 
 
 @intrinsic
+def add_expanded(_context, rows, _address, _step, _last, _bits):
+    """Add numbers that lie side by side from address + r * step on, to lanes that bits choose.
+
+    The bits are at an address, one for each lane. Vectors after the `last` are as in `load_rows`.
+    """
+
+    def generate(context, builder, _signature, values):
+        vector = rows.dtype
+        mask = _mask_at(builder, values[4], vector.lanes)
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        name = f"llvm.masked.expandload.{vector.suffix}"
+        zero = ir.Constant(vector.llvm, None)
+
+        def add(row, value):
+            pointer = builder.inttoptr(places[row], vector.llvm.element.as_pointer())
+            return builder.fadd(value, _call(builder, name, vector.llvm, pointer, mask, zero))
+
+        return _by_row(context, builder, rows, values[0], add)
+
+    return rows(rows, *(types.intp,) * 4), generate
+
+
+@intrinsic
+def store_compressed(_context, rows, _address, _step, _last, _bits):
+    """Store side by side, from address + r * step on, the lanes that bits choose."""
+
+    def generate(context, builder, _signature, values):
+        vector = rows.dtype
+        mask = _mask_at(builder, values[4], vector.lanes)
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        stored = list(zip(cgutils.unpack_tuple(builder, values[0]), places, strict=True))
+        for value, place in reversed(stored):  # as in `store_rows`
+            pointer = builder.inttoptr(place, vector.llvm.element.as_pointer())
+            name = f"llvm.masked.compressstore.{vector.suffix}"
+            _call(builder, name, ir.VoidType(), value, pointer, mask)
+        return context.get_dummy_value()
+
+    return types.void(rows, *(types.intp,) * 4), generate
+
+
+@intrinsic
 def activate(_context, rows, _slope, _ceiling):
     """Multiply what is negative by a slope, and cut what exceeds a ceiling; NaN stays.
 
@@ -536,6 +577,13 @@ def _clamped_rows(builder, numbers, count):
         next_one = builder.add(places[-1], step)
         places.append(builder.select(builder.icmp_signed("<", last, _I64(row)), places[-1], next_one))
     return places
+
+
+def _mask_at(builder, place, lanes):
+    """Load a mask from an address, a bit for each lane."""
+    bits = builder.load(builder.inttoptr(place, ir.IntType(lanes).as_pointer()))
+    bits.align = 1
+    return builder.bitcast(bits, ir.VectorType(ir.IntType(1), lanes))
 
 
 def _load_places(builder, places, width, vector):

@@ -15,7 +15,7 @@ a panel; the sums of the block's filters lie beside it until the last chunk is a
 segments of some hundred products, added to each other, keep the rounding errors of long sums small.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convpool.kernels.convolution.geometry import Line
 
@@ -49,6 +49,8 @@ class Blocking:
     """Channels of a chunk."""
     filter_blocks: int
     """Blocks of filters whose sums are held at a time."""
+    flattened: bool = False
+    """Whether tiles of pixels run on from row to row of the panel."""
 
     @property
     def filters(self) -> int:
@@ -129,16 +131,20 @@ def _across_pixels(problem: Problem, machine: Machine) -> Blocking:
     registers = machine.registers - 4
     register = machine.vector // problem.itemsize
     width = problem.horizontal.longest
+    plane = problem.vertical.longest * (width + problem.horizontal.extent)
+    is_small = machine.registers == 32 and plane <= 4 * _PIXELS and problem.vertical.longest > 1
     ways = []
     for vectors in (1, 2, 4, 8):
         for count in range(1, registers // vectors + 1):
             lanes = vectors * register
             chunk = problem.chunk
-            fitting = _PANEL // 2 // (chunk * problem.itemsize * problem.vertical.reach)
+            fitting = _PANEL // (chunk * problem.itemsize * problem.vertical.reach)
             columns = min(width, max(lanes, fitting // lanes * lanes))
             rows = problem.rows(columns, 4 * _PIXELS)
             total = -(-problem.filters // count)
             ways.append(Blocking(False, lanes, count, rows, columns, chunk, total))
+            if is_small and rows == problem.vertical.longest and columns == width:
+                ways.append(replace(ways[-1], flattened=True))
     return min(ways, key=lambda way: _cycles(way, problem, machine))
 
 
@@ -152,9 +158,13 @@ def _cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
         outputs = vertical.output * horizontal.output * problem.filters
         tiles = blocks * way.rows * vertical.step * -(-way.columns // way.count) * horizontal.step
         return filter_blocks * tiles * products * (way.count + 1) + 0.5 * outputs
-    tiles = blocks * way.rows * -(-way.columns // way.lanes)
+    if way.flattened:
+        pitch = way.columns + horizontal.extent
+        tiles, store = -(-way.rows * pitch // way.lanes), 6
+    else:
+        tiles, store = blocks * way.rows * -(-way.columns // way.lanes), 2
     vectors = way.lanes * problem.itemsize // machine.vector
     sums, loads = vectors * way.count / 2, (2 * vectors + way.count) / 2
     latency = 4 if way.count * vectors < 8 else 0
     product = max(sums, loads, latency) + 0.5
-    return filter_blocks * tiles * (products * product + vectors * way.count * 2 + 8)
+    return filter_blocks * tiles * (products * product + vectors * way.count * store + 20)

@@ -21,6 +21,7 @@ from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
 Array = NDArray[Any]
 
 _LINE = 64
+_JOINT_PANEL, _JOINT_UNITS = 32 << 10, 16  # bytes; units wanted of one image
 _WORTH_THREADS = 1 << 16  # weights to pack
 
 
@@ -69,7 +70,10 @@ class Cuts:
                     for _, offset in taps
                 ]
         mode = getattr(self.spec, "padding_mode", "zeros")
+        plane = self.problem.horizontal.size * self.problem.itemsize
         return {
+            "direct": np.arange(self.blocking.channels, dtype=np.int64) * plane,
+            "chosen": self._chosen() if self.blocking.flattened else np.zeros(1, np.int64),
             "offsets": np.array(offsets or [0], np.int64),
             "phases": np.array(phases, np.int64),
             "order": np.array(order or [0], np.int64),
@@ -77,6 +81,17 @@ class Cuts:
             "source_columns": _sources(horizontal, mode),
             "residues": np.array(vertical.residues + horizontal.residues, np.int64),
         }
+
+    def _chosen(self) -> Array:
+        """Return which lanes of flattened tiles are stored, as bits, then where, in bytes."""
+        way, width = self.blocking, self.problem.horizontal.output
+        tiles = -(-((way.rows - 1) * self.pitch + way.columns) // way.lanes)
+        places = np.arange(tiles * way.lanes)
+        rows, columns = np.divmod(places, self.pitch)
+        stored = (columns < width) & (rows < way.rows)
+        bits = np.packbits(stored, bitorder="little")
+        first = np.concatenate([[0], np.cumsum(stored)])[:-1][:: way.lanes]
+        return np.concatenate([bits, (first * self.problem.itemsize).view(np.uint8)])
 
     def _offset(self, shift_y: int, shift_x: int) -> int:
         """Return where in a channel of the panel the tap with these shifts lies, in bytes."""
@@ -101,8 +116,18 @@ class Cuts:
     def channel_gap(self) -> int:
         """Bytes from channel to channel of the panel, not a power of two (it would crowd a set)."""
         grids = len(self.problem.vertical.residues) * len(self.problem.horizontal.residues)
-        size = _up(grids * self.panel_rows * self.pitch * self.problem.itemsize, _LINE)
+        size = grids * self.panel_rows * self.pitch * self.problem.itemsize
+        size = _up(size + self.machine.vector, _LINE)  # a row's last vector may go beyond it
         return size + _LINE if size % 1024 == 0 else size
+
+    @cached_property
+    def joint(self) -> int:
+        """Groups in a unit: several, if each is little work."""
+        way = self.blocking
+        if way.across_filters or way.channels < self.problem.channels:
+            return 1
+        fitting = _JOINT_PANEL // (way.channels * self.channel_gap)
+        return max(1, min(fitting, self.spec.groups // _JOINT_UNITS))
 
     @cached_property
     def record(self) -> Array:
@@ -111,7 +136,7 @@ class Cuts:
         vertical, horizontal = problem.vertical, problem.horizontal
         # Tiles reach beyond the last position by less than a tile, vectors by less than a vector.
         slack = (2 * way.lanes + way.count) * item + 8 * self.machine.vector
-        panel_bytes = _up(way.channels * self.channel_gap + slack, _LINE)
+        panel_bytes = _up(self.joint * way.channels * self.channel_gap + slack + self.machine.vector, _LINE)
         sums_pitch = sums_bytes = 0
         if way.across_filters:
             sums_pitch = _up(way.columns, way.count) * horizontal.step
@@ -127,7 +152,9 @@ class Cuts:
             number_of_phases=len(tables["phases"]),
             padded_rows=len(tables["source_rows"]),
             padded_columns=len(tables["source_columns"]),
+            chosen=tables["chosen"].ctypes.data,
             groups=self.spec.groups,
+            joint=self.joint,
             channels=problem.channels,
             filters=problem.filters,
             taps=problem.taps,
@@ -150,6 +177,7 @@ class Cuts:
             panel_rows=self.panel_rows,
             pitch=self.pitch,
             channel_gap=self.channel_gap,
+            slack=slack,
             panel_bytes=panel_bytes,
             sums_pitch=sums_pitch,
             sums_bytes=sums_bytes,
@@ -165,14 +193,14 @@ class Cuts:
         """Pieces of work of one image."""
         known = Record(*self.record.tolist())
         held = -(-known.filter_blocks // known.held)
-        return known.groups * held * known.row_blocks * known.column_blocks
+        return -(-known.groups // known.joint) * held * known.row_blocks * known.column_blocks
 
     def program(self, how: int) -> Program:
         """Return the program for a way to read the input's rows."""
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
         tile = way.lanes, way.count
-        return forward.program(self.number, way.across_filters, tile, how, self.planar, register)
+        return forward.program(self.number, way.across_filters, tile, how, self.planar, register, way.flattened)
 
     def pack(self, weight: Array) -> Array:
         """Return weights in the order in which the program reads them."""

@@ -87,7 +87,7 @@ def program(number: type[np.number[Any]], lanes: int) -> Program:
             done = (group * plan.channels + first) * blocks + count * number_of_block
             target = plan.packed + done * plan.taps * plan.width * item
             start = source + first * plan.of_channel
-            if plan.number_of_phases == 1:
+            if plan.number_of_phases == 1 and plan.of_channel == plan.taps * item:
                 pack_squares(target, start, count * plan.taps, plan.of_filter, here, plan.width)
             else:
                 taps = plan.order

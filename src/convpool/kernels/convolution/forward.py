@@ -21,12 +21,12 @@ _SLOPE, _CEILING = (8 * Record._fields.index(name) for name in ("slope", "ceilin
 
 
 @cache
-def program(number: Number, filters_first: bool, tile: tuple[int, int], how: int, planar: bool, register: int) -> Program:
+def program(number: Number, filters_first: bool, tile: tuple[int, int], how: int, planar: bool, register: int, flattened: bool) -> Program:
     """Return the program for a tile, a way to read the input and an order of the output."""
-    variant = "forward-" + "-".join(map(str, (number.__name__, int(filters_first), *tile, how, int(planar))))
+    variant = "forward-" + "-".join(map(str, (number.__name__, int(filters_first), *tile, how, int(planar), int(flattened))))
     if filters_first:
         return Program(_across_filters(number, tile, how, planar, register), variant=variant)
-    return Program(_across_pixels(number, tile, how, register), variant=variant)
+    return Program(_across_pixels(number, tile, how, register, flattened), variant=variant)
 
 
 def _across_filters(number: Number, tile: tuple[int, int], how: int, planar: bool, register: int) -> Any:
@@ -115,11 +115,13 @@ def _across_filters(number: Number, tile: tuple[int, int], how: int, planar: boo
     return convolve
 
 
-def _across_pixels(number: Number, tile: tuple[int, int], how: int, register: int) -> Any:
+def _across_pixels(
+    number: Number, tile: tuple[int, int], how: int, register: int, flattened: bool
+) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
     fill = filling(number, how, register)
-    sum_rows = across_pixels(number, lanes, count)
+    sum_rows = across_pixels(number, lanes, count, flattened)
 
     def convolve(record, unit, thread):
         """Make one block of the output, which holds the sums until the last products are added."""
@@ -128,50 +130,64 @@ def _across_pixels(number: Number, tile: tuple[int, int], how: int, register: in
         rest, column_block = divmod(unit, plan.column_blocks)
         rest, row_block = divmod(rest, plan.row_blocks)
         rest, first_filter = divmod(rest, held)
-        image, group = divmod(rest, plan.groups)
+        image, first_group = divmod(rest, -(-plan.groups // plan.joint))
         row, column = row_block * plan.rows, column_block * plan.columns
+        first_group *= plan.joint
+        groups = min(plan.joint, plan.groups - first_group)
         first_filter *= plan.held
         end_filter = min(first_filter + plan.held, plan.filter_blocks)
-        panel = plan.scratch + thread * plan.scratch_bytes
         source = plan.images + image * plan.image_stride
-        source += group * plan.channels * plan.channel_stride
+        source += first_group * plan.channels * plan.channel_stride
         rows = min(plan.rows, plan.out_height - row)
         columns = min(plan.columns, plan.out_width - column)
         output = plan.output + image * plan.output_image + row * plan.output_row
-        output += column * plan.output_column + group * plan.filters * plan.output_filter
-        bias = plan.bias + group * plan.filters * item
+        output += column * plan.output_column
         slope = number(load_number(np.float64, record + _SLOPE))
         ceiling = number(load_number(np.float64, record + _CEILING))
+        panel, offsets, gap = plan.scratch + thread * plan.scratch_bytes, plan.offsets, plan.channel_gap
+        # The last tile reads beyond its row: only at the very end is there nothing to be read.
+        end = column + -(-columns // lanes) * lanes
+        is_direct = plan.direct != 0 and (image + 1 < plan.batch or end <= plan.width)
+        if is_direct:
+            offsets, gap = plan.direct, plan.channel_stride
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
-            fill(record, source + first * plan.channel_stride, panel, channels, row, column)
+            begin = source + first * plan.channel_stride
+            if is_direct:
+                panel = begin + column * item
+            else:
+                fill(record, begin, panel, groups * channels, row, column)
             products = channels * plan.taps
             parts = max(1, -(-products // SEGMENT))
             for part in range(parts):
                 begin = products * part // parts
                 end = products * (part + 1) // parts
-                for block_of_filters in range(first_filter, end_filter):
-                    k = block_of_filters * count
-                    done = (group * plan.channels + first) * plan.filter_blocks
-                    weights = (done + channels * block_of_filters) * plan.taps + begin
-                    sum_rows(
-                        panel,
-                        plan.offsets + begin * 8,
-                        plan.packed + weights * count * item,
-                        end - begin,
-                        output + k * plan.output_filter,
-                        rows,
-                        columns,
-                        min(count, plan.filters - k) - 1,
-                        plan.pitch * item,
-                        plan.output_row,
-                        plan.output_filter,
-                        bias + k * item,
-                        plan.residual,
-                        slope,
-                        ceiling,
-                        first + part == 0,
-                        first + channels == plan.channels and part == parts - 1,
-                    )
+                for group in range(groups):
+                    group_of_all = first_group + group
+                    for block_of_filters in range(first_filter, end_filter):
+                        k = block_of_filters * count
+                        done = (group_of_all * plan.channels + first) * plan.filter_blocks
+                        weights = (done + channels * block_of_filters) * plan.taps + begin
+                        k_of_all = group_of_all * plan.filters + k
+                        sum_rows(
+                            panel + group * channels * gap,
+                            offsets + begin * 8,
+                            plan.packed + weights * count * item,
+                            end - begin,
+                            output + k_of_all * plan.output_filter,
+                            rows,
+                            columns,
+                            min(count, plan.filters - k) - 1,
+                            plan.pitch * item,
+                            plan.output_row,
+                            plan.output_filter,
+                            plan.bias + k_of_all * item,
+                            plan.residual,
+                            slope,
+                            ceiling,
+                            first + part == 0,
+                            first + channels == plan.channels and part == parts - 1,
+                            plan.chosen,
+                        )
 
     return convolve

@@ -15,7 +15,8 @@ from convpool.kernels.convolution.geometry import Line, Phase, lines
 from convpool.kernels.convolution.panel import BY_EVERY_SECOND, BY_NUMBER, BY_VECTOR
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.simd import registers
-from convpool.request import NO_ACTIVATION, Request
+from convpool.kernels.convolution.small import SmallConvolution, takes
+from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
 from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST
 
@@ -94,11 +95,15 @@ class Convolution:
         scratch_bytes = int(cuts.record[_SCRATCH_BYTES])
         scratch = memory.scratch(MOST * scratch_bytes)
         record = cuts.record.copy()
+        item = self._dtype.itemsize
         distance = 0
         if residual is not None:
             if residual.strides != out.strides:
                 residual = _like(out, residual)
             distance = residual.ctypes.data - out.ctypes.data
+        direct = 0
+        if self._is_flat and images.strides[2:] == (images.shape[3] * item, item):
+            direct = cuts.tables["direct"].ctypes.data
         record[:_FIRST] = (
             images.ctypes.data,
             weights.ctypes.data,
@@ -106,6 +111,8 @@ class Convolution:
             out.ctypes.data,
             scratch.ctypes.data,
             distance,
+            len(images),
+            direct,
             *images.strides,
             *out.strides,
         )
@@ -160,9 +167,9 @@ class Convolution:
 _SCRATCH_BYTES = Record._fields.index("scratch_bytes")
 
 
-def prepare(request: Request) -> Convolution:
+def prepare(request: Request) -> ConvolutionOperator:
     """Return the operator that carries out a request which wasn't refused."""
-    return Convolution(request)
+    return SmallConvolution(request) if takes(request) else Convolution(request)
 
 
 def _like(out: Array, array: Array) -> Array:

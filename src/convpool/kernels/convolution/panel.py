@@ -36,22 +36,29 @@ BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND = range(3)
 def filling(number: type[np.number[Any]], how: int, lanes: int) -> Any:
     """Return the function that fills a panel with numbers of a type, by vectors of `lanes`."""
     item = np.dtype(number).itemsize
-    copy_row = _by_vector(number, how or 1, lanes)
+    copy_vectors, clear = _by_vector(number, how or 1, lanes), _clearing(number, lanes)
+    copy_numbers = _by_number(number)
     by_number = how == BY_NUMBER
 
     @block
     def fill(record, image, panel, channels, row, column):
         """Fill a panel with `channels` channels of an image, from its first one's address on.
 
-        `row` and `column` are the block's first positions of the phases.
+        `row` and `column` are the block's first positions of the phases. All channels of a row are
+        copied before the next row, since what there is to find out about a row takes longer than
+        to copy it.
         """
         plan = fields(record, Record)
-        for channel in range(channels):
-            # In the order of memory: a row's last vector may go beyond it, into what comes next.
-            target = panel + channel * plan.channel_gap
-            for slot in range(plan.slots_y * plan.slots_x):
-                slot_y, slot_x = divmod(slot, plan.slots_x)
-                below = load_number(np.int64, plan.residues + slot_y * 8) + row * plan.stride_y
+        # Tiles read what is left between channels and after the last one, though nothing of it is
+        # stored; small numbers that were left there would be as slow as a fault.
+        filled = plan.slots_y * plan.slots_x * plan.panel_rows * plan.pitch
+        gap = plan.channel_gap // item
+        clear(panel + filled * item, gap - filled, channels, plan.channel_gap)
+        clear(panel + channels * plan.channel_gap, plan.slack // item, 1, 0)
+        target = panel
+        for slot_y in range(plan.slots_y):
+            below = load_number(np.int64, plan.residues + slot_y * 8) + row * plan.stride_y
+            for slot_x in range(plan.slots_x):
                 first = load_number(np.int64, plan.residues + (plan.slots_y + slot_x) * 8)
                 first += column * plan.stride_x
                 for q in range(plan.panel_rows):
@@ -59,27 +66,59 @@ def filling(number: type[np.number[Any]], how: int, lanes: int) -> Any:
                     from_row = -1
                     if place < plan.padded_rows:
                         from_row = load_number(np.int64, plan.source_rows + place * 8)
-                    source = image + channel * plan.channel_stride + from_row * plan.row_stride
+                    source = image + from_row * plan.row_stride
+                    steps = plan.channel_stride, plan.channel_gap
                     if from_row < 0:
-                        for i in range(0, plan.pitch, lanes):
-                            store_all(zeros(number, lanes, 1), target + i * item, 0)
-                    elif not by_number:
-                        copy_row(source, target, first + plan.lowest_x, plan.width, plan.pitch)
-                    if from_row >= 0 and (by_number or plan.repeats):
-                        for i in range(plan.pitch):
-                            at = first + i * plan.stride_x
-                            inside = 0 <= at + plan.lowest_x < plan.width
-                            if by_number or not inside:
-                                from_column = -1
-                                if at < plan.padded_columns:
-                                    from_column = load_number(np.int64, plan.source_columns + at * 8)
-                                value = number(0)
-                                if from_column >= 0:
-                                    value = load_number(number, source + from_column * plan.column_stride)
-                                store_number(value, target + i * item)
+                        clear(target, plan.pitch, channels, plan.channel_gap)
+                    elif by_number:
+                        copy_numbers(record, source, target, channels, first, 0)
+                    else:
+                        start = first + plan.lowest_x
+                        copy_vectors(source, target, channels, steps, start, plan.width, plan.pitch)
+                        if plan.repeats:
+                            copy_numbers(record, source, target, channels, first, 1)
                     target += plan.pitch * item
 
     return fill
+
+
+@cache
+def _clearing(number: type[np.number[Any]], lanes: int) -> Any:
+    item = np.dtype(number).itemsize
+
+    @block
+    def clear(target, pitch, channels, gap):
+        """Put zeros in a row of each channel."""
+        for channel in range(channels):
+            for i in range(0, pitch, lanes):
+                store_all(zeros(number, lanes, 1), target + channel * gap + i * item, 0)
+
+    return clear
+
+
+@cache
+def _by_number(number: type[np.number[Any]]) -> Any:
+    item = np.dtype(number).itemsize
+
+    @block
+    def copy_numbers(record, source, target, channels, first, only_padding):
+        """Copy a row of each channel number by number, from wherever the table says."""
+        plan = fields(record, Record)
+        for i in range(plan.pitch):
+            place = first + i * plan.stride_x
+            if only_padding and 0 <= place + plan.lowest_x < plan.width:
+                continue
+            column = -1
+            if place < plan.padded_columns:
+                column = load_number(np.int64, plan.source_columns + place * 8)
+            for channel in range(channels):
+                value = number(0)
+                if column >= 0:
+                    there = source + channel * plan.channel_stride + column * plan.column_stride
+                    value = load_number(number, there)
+                store_number(value, target + channel * plan.channel_gap + i * item)
+
+    return copy_numbers
 
 
 @cache
@@ -89,26 +128,32 @@ def _by_vector(number: type[np.number[Any]], step: int, lanes: int) -> Any:
     stride = step * item
 
     @block
-    def copy_row(source, target, column, width, pitch):
-        """Copy a row of a grid whose pixels are neighbours; what is outside becomes 0.
+    def copy_vectors(source, target, channels, steps, column, width, pitch):
+        """Copy a row of each channel whose pixels are neighbours; what is outside becomes 0.
 
         Zeros before and after, and whole vectors between: masks everywhere would take longer.
         """
         before = min(-(min(column, 0) // step), pitch)
         column += before * step
-        for i in range(0, before, lanes):
-            store_all(zeros(number, lanes, 1), target + i * item, 0)
         inside = max(min(pitch - before, (width - column + step - 1) // step), 0)
-        source += column * item
-        target += before * item
         whole = max(min(inside, (width - column) // step), 0) // lanes * lanes
-        for i in range(0, whole, lanes):
-            store(every(load(number, source + i * stride, wide), step, lanes), target + i * item)
-        for i in range(whole, inside, lanes):
-            left = width - column - i * step
-            pixels = load_row(number, source + i * stride, 0, left, wide, 0)
-            store(every(pixels, step, lanes), target + i * item)
-        for i in range(-(-inside // lanes) * lanes, pitch - before, lanes):
-            store_all(zeros(number, lanes, 1), target + i * item, 0)
+        after = before - (-inside // lanes) * lanes
+        left = width - column - whole * step
+        source += column * item
+        for _ in range(channels):
+            for i in range(0, before, lanes):
+                store_all(zeros(number, lanes, 1), target + i * item, 0)
+            here = target + before * item
+            for i in range(0, whole, lanes):
+                pixels = load(number, source + i * stride, wide)
+                store(every(pixels, step, lanes), here + i * item)
+            for i in range(whole, inside, lanes):
+                end = left - (i - whole) * step
+                pixels = load_row(number, source + i * stride, 0, end, wide, 0)
+                store(every(pixels, step, lanes), here + i * item)
+            for i in range(after, pitch, lanes):
+                store_all(zeros(number, lanes, 1), target + i * item, 0)
+            source += steps[0]
+            target += steps[1]
 
-    return copy_row
+    return copy_vectors

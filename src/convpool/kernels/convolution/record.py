@@ -17,6 +17,9 @@ class Record(NamedTuple):
     scratch: int = 0
     residual: int = 0
     """Distance of the residual from the output; 0 if there is none."""
+    batch: int = 0
+    direct: int = 0
+    """Address of the offsets for a panel that is the image itself; 0 if it can't be."""
     image_stride: int = 0
     """Of the input."""
     channel_stride: int = 0
@@ -39,7 +42,11 @@ class Record(NamedTuple):
     number_of_phases: int = 0
     padded_rows: int = 0
     padded_columns: int = 0
+    chosen: int = 0
+    """Address of the bits and distances of flattened tiles."""
     groups: int = 0
+    joint: int = 0
+    """Groups in a unit."""
     channels: int = 0
     """Of a group, as the filters."""
     filters: int = 0
@@ -74,6 +81,8 @@ class Record(NamedTuple):
     """Numbers from row to row of the panel."""
     channel_gap: int = 0
     """Bytes from channel to channel of the panel."""
+    slack: int = 0
+    """Bytes after the last channel of the panel that may be read."""
     panel_bytes: int = 0
     sums_pitch: int = 0
     """Vectors of filters from row to row of the sums."""

@@ -11,6 +11,7 @@ import numpy as np
 from convpool.kernels.jit import block
 from convpool.kernels.simd import (
     activate,
+    add_expanded,
     add_numbers,
     add_rows,
     add_stored,
@@ -19,6 +20,7 @@ from convpool.kernels.simd import (
     multiply_add,
     prefetch,
     store_all,
+    store_compressed,
     store_rows,
     zeros,
 )
@@ -63,12 +65,17 @@ def across_filters(number: type[np.number[Any]], lanes: int, count: int) -> Any:
 
 
 @cache
-def across_pixels(number: type[np.number[Any]], lanes: int, count: int) -> Any:
-    """Return the function that sums tiles of `lanes` pixels by `count` filters into the output."""
+def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattened: bool) -> Any:
+    """Return the function that sums tiles of `lanes` pixels by `count` filters into the output.
+
+    If `flattened`, the tiles run on from row to row of the panel; of what lies between the rows,
+    bits say that it isn't stored.
+    """
     item = np.dtype(number).itemsize
+    mask = lanes // 8
 
     @block
-    def sum_rows(panel, offsets, weights, products, output, rows, columns, last, panel_row, output_row, plane, bias, residual, slope, ceiling, is_first, is_last):
+    def sum_rows(panel, offsets, weights, products, output, rows, columns, last, panel_row, output_row, plane, bias, residual, slope, ceiling, is_first, is_last, chosen):
         """Leave the sums of rows of tiles in the output, on top of those of earlier products.
 
         Args:
@@ -82,24 +89,36 @@ def across_pixels(number: type[np.number[Any]], lanes: int, count: int) -> Any:
             residual: distance of the residual from the output, 0 if there is none.
             slope, ceiling: of the activation.
             is_first, is_last: whether there are no earlier products, and no later ones.
+            chosen: address of the bits of all tiles, then of the distances of their outputs.
         """
+        if flattened:
+            columns, rows = (rows - 1) * (panel_row // item) + columns, 1
+        tiles = -(-columns // lanes)
         for y in range(rows):
-            for x in range(0, columns, lanes):
+            for number_of_tile in range(tiles):
+                x = number_of_tile * lanes
                 place = panel + y * panel_row + x * item
                 tile = zeros(number, lanes, count)
                 for product in range(products):
                     tap = place + load_number(np.int64, offsets + product * 8)
                     here = weights + product * count * item
                     tile = multiply_add(tile, load(number, tap, lanes), here)
-                target = output + y * output_row + x * item
-                width = columns - x
+                if flattened:
+                    where = chosen + tiles * mask + number_of_tile * 8
+                    target = output + load_number(np.int64, where)
+                    width = chosen + number_of_tile * mask
+                else:
+                    target = output + y * output_row + x * item
+                    width = columns - x
                 if not is_first:
-                    tile = add_rows(tile, target, plane, last, width)
+                    tile = add(tile, target, plane, last, width)
                 if is_last:
                     tile = add_numbers(tile, bias, 1)
                     if residual:
-                        tile = add_rows(tile, target + residual, plane, last, width)
+                        tile = add(tile, target + residual, plane, last, width)
                     tile = activate(tile, slope, ceiling)
-                store_rows(tile, target, plane, last, width)
+                put(tile, target, plane, last, width)
 
+    add = add_expanded if flattened else add_rows
+    put = store_compressed if flattened else store_rows
     return sum_rows
