@@ -1,6 +1,6 @@
 """A layer on one shape of image, cut for one order of the output: tables, record, packed weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -35,13 +35,14 @@ class Cuts:
     number: type[np.number[Any]]
     planar: bool
     """Whether the output's memory runs as N, C, H, W; else as N, H, W, C."""
+    _programs: dict[int, Program] = field(default_factory=dict, compare=False)
 
     @cached_property
     def blocking(self) -> Any:
         """The blocks and tiles."""
         return block(self.problem, self.machine, planar=self.planar)
 
-    @property
+    @cached_property
     def packing(self) -> tuple[bool, int, int]:
         """What the order of packed weights depends on."""
         way = self.blocking
@@ -186,17 +187,39 @@ class Cuts:
             out_width=horizontal.output,
             joined=int(sums_pitch == horizontal.output and way.columns == horizontal.longest),
         )
-        return np.array(known, np.int64)
+        told = np.array(known, np.int64)
+        told[-2:] = np.array([1, np.inf]).view(np.int64)  # no activation
+        return told
+
+    @cached_property
+    def scratch_bytes(self) -> int:
+        """Bytes of scratch memory of one thread."""
+        return self._known.scratch_bytes
+
+    @cached_property
+    def direct(self) -> int:
+        """Address of the offsets for a panel that is the image itself."""
+        return int(self.tables["direct"].ctypes.data)
+
+    @cached_property
+    def _known(self) -> Record:
+        return Record(*self.record.tolist())
 
     @cached_property
     def units(self) -> int:
         """Pieces of work of one image."""
-        known = Record(*self.record.tolist())
+        known = self._known
         held = -(-known.filter_blocks // known.held)
         return -(-known.groups // known.joint) * held * known.row_blocks * known.column_blocks
 
     def program(self, how: int) -> Program:
         """Return the program for a way to read the input's rows."""
+        found = self._programs.get(how)
+        if found is None:
+            found = self._programs[how] = self._program(how)
+        return found
+
+    def _program(self, how: int) -> Program:
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
         tile = way.lanes, way.count

@@ -13,7 +13,7 @@ from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import Line, Phase, lines
 from convpool.kernels.convolution.panel import BY_EVERY_SECOND, BY_NUMBER, BY_VECTOR
-from convpool.kernels.convolution.record import Record
+from convpool.kernels.convolution.record import told
 from convpool.kernels.simd import registers
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
@@ -24,7 +24,10 @@ Array = NDArray[Any]
 
 _WORTH_THREADS = 1 << 17  # products
 _NUMBERS = {"float16": np.float32, "float32": np.float32, "float64": np.float64}
-_FIRST = Record._fields.index("offsets")  # what comes before differs from call to call
+
+
+Ordered = tuple[int, int, tuple[Array, Array]]
+"""Addresses of weights and bias, and the arrays that keep them alive."""
 
 
 class Packed:
@@ -32,7 +35,7 @@ class Packed:
 
     def __init__(self, weight: Array, bias: Array | None) -> None:
         self.weight, self.bias = weight, bias
-        self.orders: dict[Hashable, tuple[Array, Array]] = {}
+        self.orders: dict[Hashable, Ordered] = {}
 
 
 class Convolution:
@@ -90,45 +93,36 @@ class Convolution:
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
         cuts = self._cuts[not last]
-        weights, bias = self._ordered(packed, cuts)
+        weights, bias, _ = self._ordered(packed, cuts)
         images, how = self._readable(input)
-        scratch_bytes = int(cuts.record[_SCRATCH_BYTES])
-        scratch = memory.scratch(MOST * scratch_bytes)
-        record = cuts.record.copy()
-        item = self._dtype.itemsize
-        distance = 0
+        scratch = memory.scratch(MOST * cuts.scratch_bytes)
+        distance = direct = 0
         if residual is not None:
             if residual.strides != out.strides:
                 residual = _like(out, residual)
             distance = residual.ctypes.data - out.ctypes.data
-        direct = 0
-        if self._is_flat and images.strides[2:] == (images.shape[3] * item, item):
-            direct = cuts.tables["direct"].ctypes.data
-        record[:_FIRST] = (
-            images.ctypes.data,
-            weights.ctypes.data,
-            bias.ctypes.data,
-            out.ctypes.data,
-            scratch.ctypes.data,
-            distance,
-            len(images),
-            direct,
-            *images.strides,
-            *out.strides,
-        )
-        record[-2:] = struct.unpack("qq", struct.pack("dd", activation.slope, activation.ceiling))
-        threads = len(images) * self._products >= _WORTH_THREADS
-        cuts.program(how)(record, len(images) * cuts.units, threads=threads)
+        if self._is_flat and images.strides[3] == images.itemsize:
+            direct = cuts.direct
+        addresses = weights, bias, distance, direct
+        record = told(cuts.record, images, out, scratch, addresses, threads=False)
+        if activation is not NO_ACTIVATION:
+            bits = struct.pack("dd", activation.slope, activation.ceiling)
+            record[-2:] = struct.unpack("qq", bits)
+        batch = len(images)
+        threads = batch * self._products >= _WORTH_THREADS
+        cuts.program(how)(record, batch * cuts.units, threads=threads)
         return out
 
-    def _ordered(self, packed: Packed, cuts: Cuts) -> tuple[Array, Array]:
+    def _ordered(self, packed: Packed, cuts: Cuts) -> Ordered:
         """Return the weights in the program's order, and a bias that it can read in vectors."""
         ready = packed.orders.get(cuts.packing)
         if ready is None:
             bias = np.zeros(self._spec.out_channels + 64, self._number)
             if packed.bias is not None:
                 bias[: self._spec.out_channels] = packed.bias
-            ready = packed.orders.setdefault(cuts.packing, (cuts.pack(packed.weight), bias))
+            weight = cuts.pack(packed.weight)
+            ready = weight.ctypes.data, bias.ctypes.data, (weight, bias)
+            ready = packed.orders.setdefault(cuts.packing, ready)
         return ready
 
     def _readable(self, input: Array) -> tuple[Array, int]:
@@ -162,9 +156,6 @@ class Convolution:
             return result.astype(self._dtype)
         out[...] = result
         return out
-
-
-_SCRATCH_BYTES = Record._fields.index("scratch_bytes")
 
 
 def prepare(request: Request) -> ConvolutionOperator:
