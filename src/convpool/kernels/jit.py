@@ -219,31 +219,40 @@ def block(body: Callable[..., Any]) -> Any:
     Blocks keep compilation short: inlined into the loops of a kernel, the same code takes Numba
     several times as long.
     """
-    return numba.njit(**_FLAGS)(body)
+    return numba.njit(**_FLAGS)(_named(body))
 
 
-def _constants(function: Any) -> Any:
+def _constants(function: Any) -> tuple[str, ...]:
     """Return what a function is compiled with beside its arguments: the values that it encloses.
 
-    Numba would pickle them, and the name of an enclosed function differs in each process.
+    The name of an enclosed function says its constants in turn.
     """
     cells = (cell.cell_contents for cell in function.__closure__ or ())
     return tuple(
-        (value.py_func.__qualname__, _constants(value.py_func))
-        if hasattr(value, "py_func")
-        else value
-        for value in cells
+        value.py_func.__qualname__ if hasattr(value, "py_func") else repr(value) for value in cells
     )
 
 
 def _twin(body: Callable[..., Any], variant: str) -> Any:
     """Return the same function under a name of its own for the cache."""
-    twin = type(body)(
-        body.__code__, body.__globals__, body.__name__, body.__defaults__, body.__closure__
-    )
-    twin.__qualname__ = body.__qualname__
+    twin = _named(body)
     setattr(twin, _TWIN, variant)
     return twin
+
+
+def _named(body: Callable[..., Any]) -> Any:
+    """Return the same function under a name that tells it from others of the same source.
+
+    Machine code read from the cache brings its names along. Of two functions of one name, the first
+    would be called for both.
+    """
+    named: Any = type(body)(
+        body.__code__, body.__globals__, body.__name__, body.__defaults__, body.__closure__
+    )
+    constants = hashlib.sha256(repr(_constants(body)).encode()).hexdigest()[:12]
+    named.__name__ = f"{body.__name__}_{constants}"
+    named.__qualname__ = f"{body.__qualname__}_{constants}"
+    return named
 
 
 def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:

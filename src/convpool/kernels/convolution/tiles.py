@@ -73,6 +73,8 @@ def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattene
     """
     item = np.dtype(number).itemsize
     mask = lanes // 8
+    add = add_expanded if flattened else add_rows
+    put = store_compressed if flattened else store_rows
 
     @block
     def sum_rows(panel, offsets, weights, products, output, rows, columns, last, panel_row, output_row, plane, bias, residual, slope, ceiling, is_first, is_last, chosen):
@@ -119,6 +121,4 @@ def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattene
                     tile = activate(tile, slope, ceiling)
                 put(tile, target, plane, last, width)
 
-    add = add_expanded if flattened else add_rows
-    put = store_compressed if flattened else store_rows
     return sum_rows
