@@ -31,7 +31,6 @@ from numba.core import caching
 from numba.core.ccallback import CFunc
 
 from convpool.kernels.simd import address, call_unit
-
 from convpool.threads import get_num_threads
 
 ENVIRONMENT = "CONVPOOL_CACHE_DIR"

@@ -344,6 +344,36 @@ def multiply_add(_context, sums, vector, _address):
     return sums(sums, vector, types.intp), generate
 
 
+@intrinsic(prefer_literal=True)
+def rows_at(_context, _address, _step, _last, count):
+    """Return `count` addresses: address + r * step, and for r after the last that of the last."""
+    places = types.UniTuple(types.intp, count.literal_value)
+
+    def generate(context, builder, _signature, values):
+        return context.make_tuple(builder, places, _clamped_rows(builder, values[:3], places.count))
+
+    return places(types.intp, types.intp, types.intp, count), generate
+
+
+@intrinsic
+def multiply_add_rows(_context, sums, vector, places, _distance):
+    """Add to the r-th of a tuple of vectors `vector` times the number at places[r] + distance."""
+
+    def generate(context, builder, _signature, values):
+        addresses = cgutils.unpack_tuple(builder, values[2])
+
+        def add(row, total):
+            place = builder.add(addresses[row], values[3])
+            number = _load(builder, place, Vector(vector.dtype, 1), vector.llvm.element)
+            number = _splat(builder, number, vector.lanes)
+            name = f"llvm.fmuladd.{vector.suffix}"
+            return _call(builder, name, vector.llvm, number, values[1], total)
+
+        return _by_row(context, builder, sums, values[0], add)
+
+    return sums(sums, vector, places, types.intp), generate
+
+
 @intrinsic
 def add_stored(_context, sums, _address, _step):
     """Add to each of a tuple of vectors the one that lies at address + row * step."""
@@ -575,7 +605,9 @@ def _clamped_rows(builder, numbers, count):
     places = [first]
     for row in range(1, count):
         next_one = builder.add(places[-1], step)
-        places.append(builder.select(builder.icmp_signed("<", last, _I64(row)), places[-1], next_one))
+        places.append(
+            builder.select(builder.icmp_signed("<", last, _I64(row)), places[-1], next_one)
+        )
     return places
 
 

@@ -23,7 +23,7 @@ SEGMENT = 256
 """Products that are summed in one go."""
 _PANEL, _SUMS = 64 << 10, 256 << 10  # bytes of a block's input and sums: beside each other in L2
 _PIXELS = 256  # of a block, so that the threads have several blocks each
-_UNITS = 16  # pieces of work wanted of one image, so that the threads are done at about one time
+_UNITS = 8  # pieces of work wanted of one image, so that the threads are done at about one time
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,7 @@ def _across_filters(problem: Problem, machine: Machine) -> Blocking:
     lanes = 2 * machine.vector // problem.itemsize
     most = (machine.registers - 3) // 2  # a vector is two registers, and one holds the number
     width = horizontal.longest
-    count = min(
-        range(1, most + 1), key=lambda count: (-(-width // count) * (count + 1), count)
-    )
+    count = min(range(1, most + 1), key=lambda count: (-(-width // count) * (count + 1), count))
     columns = min(width, count * max(1, _PIXELS // (2 * count)))
     rows = problem.rows(columns, _PIXELS)
     total = -(-problem.filters // lanes)
@@ -128,14 +126,14 @@ def _across_filters(problem: Problem, machine: Machine) -> Blocking:
 
 
 def _across_pixels(problem: Problem, machine: Machine) -> Blocking:
-    registers = machine.registers - 4
     register = machine.vector // problem.itemsize
     width = problem.horizontal.longest
     plane = problem.vertical.longest * (width + problem.horizontal.extent)
     is_small = machine.registers == 32 and plane <= 4 * _PIXELS and problem.vertical.longest > 1
     ways = []
     for vectors in (1, 2, 4, 8):
-        for count in range(1, registers // vectors + 1):
+        # Sums, the vectors of a product, and one that holds a number.
+        for count in range(1, (machine.registers - 1) // vectors):
             lanes = vectors * register
             chunk = problem.chunk
             fitting = _PANEL // (chunk * problem.itemsize * problem.vertical.reach)

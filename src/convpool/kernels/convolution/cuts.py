@@ -43,10 +43,10 @@ class Cuts:
         return block(self.problem, self.machine, planar=self.planar)
 
     @cached_property
-    def packing(self) -> tuple[bool, int, int]:
-        """What the order of packed weights depends on."""
+    def packing(self) -> tuple[int, int]:
+        """What the order of packed weights depends on; across pixels they stay as they are."""
         way = self.blocking
-        return way.across_filters, way.filters, way.channels
+        return (way.filters, way.channels) if way.across_filters else (0, 0)
 
     @cached_property
     def tables(self) -> dict[str, Array]:
@@ -137,7 +137,9 @@ class Cuts:
         vertical, horizontal = problem.vertical, problem.horizontal
         # Tiles reach beyond the last position by less than a tile, vectors by less than a vector.
         slack = (2 * way.lanes + way.count) * item + 8 * self.machine.vector
-        panel_bytes = _up(self.joint * way.channels * self.channel_gap + slack + self.machine.vector, _LINE)
+        panel_bytes = _up(
+            self.joint * way.channels * self.channel_gap + slack + self.machine.vector, _LINE
+        )
         sums_pitch = sums_bytes = 0
         if way.across_filters:
             sums_pitch = _up(way.columns, way.count) * horizontal.step
@@ -223,12 +225,16 @@ class Cuts:
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
         tile = way.lanes, way.count
-        return forward.program(self.number, way.across_filters, tile, how, self.planar, register, way.flattened)
+        return forward.program(
+            self.number, way.across_filters, tile, how, self.planar, register, way.flattened
+        )
 
     def pack(self, weight: Array) -> Array:
         """Return weights in the order in which the program reads them."""
         problem, way, item = self.problem, self.blocking, self.problem.itemsize
         weight = np.ascontiguousarray(weight, self.number)
+        if not way.across_filters:
+            return self._in_order(weight)
         taps = prod(self.spec.kernel_size) * item
         filters, channels = problem.filters, problem.channels
         of_filter, of_channel = (
@@ -255,6 +261,16 @@ class Cuts:
         run = packing.program(self.number, self.machine.vector // item)
         run(np.array(told, np.int64), blocks, threads=size >= _WORTH_THREADS)
         return packed
+
+
+    def _in_order(self, weight: Array) -> Array:
+        """Return weights filter by filter, channel by channel, tap by tap in the layer's order."""
+        if isinstance(self.spec, Conv2dSpec):
+            return weight
+        groups, taps = self.spec.groups, prod(self.spec.kernel_size)
+        shape = groups, self.problem.channels, self.problem.filters, taps
+        turned = weight.reshape(shape).transpose(0, 2, 1, 3)[..., self.tables["order"]]
+        return np.ascontiguousarray(turned)
 
 
 def _up(number: int, step: int) -> int:

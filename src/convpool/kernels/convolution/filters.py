@@ -15,8 +15,10 @@ import numpy as np
 from convpool.kernels.jit import Program, block
 from convpool.kernels.simd import (
     fields,
+    load_all,
     load_number,
     load_rows,
+    store_all,
     store_number,
     store_rows,
     transpose,
@@ -53,7 +55,9 @@ def program(number: type[np.number[Any]], lanes: int) -> Program:
     item = np.dtype(number).itemsize
 
     @block
-    def pack_numbers(target, source, channels, taps, number_of_taps, of_filter, of_channel, filters, width):
+    def pack_numbers(
+        target, source, channels, taps, number_of_taps, of_filter, of_channel, filters, width
+    ):
         """Pack a phase number by number."""
         for channel in range(channels):
             for tap in range(number_of_taps):
@@ -69,7 +73,13 @@ def program(number: type[np.number[Any]], lanes: int) -> Program:
         for k in range(0, width, lanes):
             last = max(0, min(filters - k, lanes) - 1)
             row = source + min(k, filters - 1) * of_filter
-            for product in range(0, products, lanes):
+            whole = 0
+            if last == lanes - 1 and k + lanes <= width:
+                whole = products // lanes * lanes
+            for product in range(0, whole, lanes):
+                rows = load_all(number, row + product * item, of_filter, lanes, lanes)
+                store_all(transpose(rows), target + (product * width + k) * item, width * item)
+            for product in range(whole, products, lanes):
                 here = products - product
                 rows = load_rows(number, row + product * item, of_filter, last, here, lanes, lanes)
                 place = target + (product * width + k) * item
@@ -94,7 +104,15 @@ def program(number: type[np.number[Any]], lanes: int) -> Program:
                 for phase in range(plan.number_of_phases):
                     of_phase = load_number(np.int64, plan.phases + phase * 48 + 32)
                     pack_numbers(
-                        target, start, count, taps, of_phase, plan.of_filter, plan.of_channel, here, plan.width
+                        target,
+                        start,
+                        count,
+                        taps,
+                        of_phase,
+                        plan.of_filter,
+                        plan.of_channel,
+                        here,
+                        plan.width,
                     )
                     target += count * of_phase * plan.width * item
                     taps += of_phase * 8

@@ -28,7 +28,9 @@ def finishing(number: type[np.number[Any]], lanes: int, planar: int) -> Any:
     """
 
     @block
-    def finish(sums, step, output, filters, pixels, by_filter, by_pixel, bias, residual, slope, ceiling):
+    def finish(
+        sums, step, output, filters, pixels, by_filter, by_pixel, bias, residual, slope, ceiling
+    ):
         """Store the sums of `lanes` filters at most and a row of pixels.
 
         Args:

@@ -21,15 +21,27 @@ _SLOPE, _CEILING = (8 * Record._fields.index(name) for name in ("slope", "ceilin
 
 
 @cache
-def program(number: Number, filters_first: bool, tile: tuple[int, int], how: int, planar: bool, register: int, flattened: bool) -> Program:
+def program(
+    number: Number,
+    filters_first: bool,
+    tile: tuple[int, int],
+    how: int,
+    planar: bool,
+    register: int,
+    flattened: bool,
+) -> Program:
     """Return the program for a tile, a way to read the input and an order of the output."""
-    variant = "forward-" + "-".join(map(str, (number.__name__, int(filters_first), *tile, how, int(planar), int(flattened))))
+    variant = "forward-" + "-".join(
+        map(str, (number.__name__, int(filters_first), *tile, how, int(planar), int(flattened)))
+    )
     if filters_first:
         return Program(_across_filters(number, tile, how, planar, register), variant=variant)
     return Program(_across_pixels(number, tile, how, register, flattened), variant=variant)
 
 
-def _across_filters(number: Number, tile: tuple[int, int], how: int, planar: bool, register: int) -> Any:
+def _across_filters(
+    number: Number, tile: tuple[int, int], how: int, planar: bool, register: int
+) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
     pixel = lanes * item
@@ -144,7 +156,11 @@ def _across_pixels(
         output += column * plan.output_column
         slope = number(load_number(np.float64, record + _SLOPE))
         ceiling = number(load_number(np.float64, record + _CEILING))
-        panel, offsets, gap = plan.scratch + thread * plan.scratch_bytes, plan.offsets, plan.channel_gap
+        panel, offsets, gap = (
+            plan.scratch + thread * plan.scratch_bytes,
+            plan.offsets,
+            plan.channel_gap,
+        )
         # The last tile reads beyond its row: only at the very end is there nothing to be read.
         end = column + -(-columns // lanes) * lanes
         is_direct = plan.direct != 0 and (image + 1 < plan.batch or end <= plan.width)
@@ -166,13 +182,13 @@ def _across_pixels(
                     group_of_all = first_group + group
                     for block_of_filters in range(first_filter, end_filter):
                         k = block_of_filters * count
-                        done = (group_of_all * plan.channels + first) * plan.filter_blocks
-                        weights = (done + channels * block_of_filters) * plan.taps + begin
                         k_of_all = group_of_all * plan.filters + k
+                        done = (k_of_all * plan.channels + first) * plan.taps + begin
                         sum_rows(
                             panel + group * channels * gap,
                             offsets + begin * 8,
-                            plan.packed + weights * count * item,
+                            plan.packed + done * item,
+                            plan.channels * plan.taps * item,
                             end - begin,
                             output + k_of_all * plan.output_filter,
                             rows,

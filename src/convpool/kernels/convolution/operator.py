@@ -14,8 +14,8 @@ from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import Line, Phase, lines
 from convpool.kernels.convolution.panel import BY_EVERY_SECOND, BY_NUMBER, BY_VECTOR
 from convpool.kernels.convolution.record import told
-from convpool.kernels.simd import registers
 from convpool.kernels.convolution.small import SmallConvolution, takes
+from convpool.kernels.simd import registers
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
 from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST

@@ -96,7 +96,7 @@ def _kernel() -> Kernel:
     return Kernel(_convolve, variant="small")
 
 
-def _convolve(images, weight, bias, output, residual, numbers, has_residual, slope, ceiling):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def _convolve(images, weight, bias, output, residual, numbers, has_residual, slope, ceiling):  # type: ignore[no-untyped-def]
     groups, top, left, stride_y, stride_x, spread_y, spread_x = numbers
     batch, filters, rows, columns = output.shape
     _, _, height, width = images.shape
@@ -123,7 +123,9 @@ def _convolve(images, weight, bias, output, residual, numbers, has_residual, slo
                         total += residual[image, k, y, x]
                     if total < 0:
                         total = images.dtype.type(total * slope if slope != 0 else 0)
-                    output[image, k, y, x] = images.dtype.type(ceiling) if total > ceiling else total
+                    output[image, k, y, x] = (
+                        images.dtype.type(ceiling) if total > ceiling else total
+                    )
 
 
 def takes(request: Request) -> bool:

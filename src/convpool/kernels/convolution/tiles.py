@@ -18,7 +18,9 @@ from convpool.kernels.simd import (
     load,
     load_number,
     multiply_add,
+    multiply_add_rows,
     prefetch,
+    rows_at,
     store_all,
     store_compressed,
     store_rows,
@@ -32,7 +34,20 @@ def across_filters(number: type[np.number[Any]], lanes: int, count: int) -> Any:
     item = np.dtype(number).itemsize
 
     @block
-    def sum_rows(panel, offsets, weights, products, sums, rows, columns, panel_row, sums_row, step, ahead, is_first):
+    def sum_rows(
+        panel,
+        offsets,
+        weights,
+        products,
+        sums,
+        rows,
+        columns,
+        panel_row,
+        sums_row,
+        step,
+        ahead,
+        is_first,
+    ):
         """Leave the sums of rows of tiles in memory, on top of those of earlier products.
 
         Args:
@@ -53,7 +68,8 @@ def across_filters(number: type[np.number[Any]], lanes: int, count: int) -> Any:
                 tile = zeros(number, lanes, count)
                 for product in range(products):
                     here = weights + product * lanes * item
-                    prefetch(here + ahead)
+                    for line in range(0, lanes * item, 64):
+                        prefetch(here + ahead + line)
                     tap = place + load_number(np.int64, offsets + product * 8)
                     tile = multiply_add(tile, load(number, here, lanes), tap)
                 target = sums + y * sums_row + x * step
@@ -77,11 +93,33 @@ def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattene
     put = store_compressed if flattened else store_rows
 
     @block
-    def sum_rows(panel, offsets, weights, products, output, rows, columns, last, panel_row, output_row, plane, bias, residual, slope, ceiling, is_first, is_last, chosen):
+    def sum_rows(
+        panel,
+        offsets,
+        weights,
+        filter_row,
+        products,
+        output,
+        rows,
+        columns,
+        last,
+        panel_row,
+        output_row,
+        plane,
+        bias,
+        residual,
+        slope,
+        ceiling,
+        is_first,
+        is_last,
+        chosen,
+    ):
         """Leave the sums of rows of tiles in the output, on top of those of earlier products.
 
         Args:
-            panel, offsets, weights, products: as above.
+            panel, offsets, products: as above.
+            weights: address of the first product of the first filter; the next one's follow.
+            filter_row: bytes from filter to filter of the weights.
             output: address of the first output of the first filter.
             rows, columns: of positions.
             last: the last of the filters that there are.
@@ -101,10 +139,11 @@ def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattene
                 x = number_of_tile * lanes
                 place = panel + y * panel_row + x * item
                 tile = zeros(number, lanes, count)
+                filters = rows_at(weights, filter_row, last, count)
                 for product in range(products):
                     tap = place + load_number(np.int64, offsets + product * 8)
-                    here = weights + product * count * item
-                    tile = multiply_add(tile, load(number, tap, lanes), here)
+                    pixels = load(number, tap, lanes)
+                    tile = multiply_add_rows(tile, pixels, filters, product * item)
                 if flattened:
                     where = chosen + tiles * mask + number_of_tile * 8
                     target = output + load_number(np.int64, where)
