@@ -21,9 +21,11 @@ from convpool.kernels.convolution.geometry import Line
 
 SEGMENT = 256
 """Products that are summed in one go."""
+_FLAT_SEGMENT = 128  # of one tap a channel: each brings lines of its own into the first cache
 _PANEL, _SUMS = 64 << 10, 256 << 10  # bytes of a block's input and sums: beside each other in L2
+_ADDRESSES = 6  # rows of weights that are read at a time; more don't fit the registers of x86-64
 _PIXELS = 256  # of a block, so that the threads have several blocks each
-_UNITS = 8  # pieces of work wanted of one image, so that the threads are done at about one time
+_UNITS = 4  # pieces of work wanted of one image, so that the threads are done at about one time
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Problem:
     @property
     def chunk(self) -> int:
         """Channels of a chunk: about a segment's products, in chunks of one size."""
-        most = max(1, SEGMENT * self.phases // max(1, self.taps))
+        segment = _FLAT_SEGMENT if self.taps == 1 else SEGMENT
+        most = max(1, segment * self.phases // max(1, self.taps))
         return -(-self.channels // -(-self.channels // most))
 
     def rows(self, columns: int, pixels: int) -> int:
@@ -115,7 +118,9 @@ def _across_filters(problem: Problem, machine: Machine) -> Blocking:
     most = (machine.registers - 3) // 2  # a vector is two registers, and one holds the number
     width = horizontal.longest
     count = min(range(1, most + 1), key=lambda count: (-(-width // count) * (count + 1), count))
-    columns = min(width, count * max(1, _PIXELS // (2 * count)))
+    tiles = -(-width // count)
+    pieces = -(-tiles // max(1, _PIXELS // count))
+    columns = min(width, -(-tiles // pieces) * count)
     rows = problem.rows(columns, _PIXELS)
     total = -(-problem.filters // lanes)
     pixels = rows * vertical.step * -(-columns // count) * count * horizontal.step
@@ -132,11 +137,13 @@ def _across_pixels(problem: Problem, machine: Machine) -> Blocking:
     is_small = machine.registers == 32 and plane <= 4 * _PIXELS and problem.vertical.longest > 1
     ways = []
     for vectors in (1, 2, 4, 8):
-        # Sums, the vectors of a product, and one that holds a number.
-        for count in range(1, (machine.registers - 1) // vectors):
+        for count in range(1, _ADDRESSES + 1):
+            # Sums, the vectors of a product, and one that holds a number.
+            if (count + 1) * vectors + 1 > machine.registers:
+                continue
             lanes = vectors * register
             chunk = problem.chunk
-            fitting = _PANEL // (chunk * problem.itemsize * problem.vertical.reach)
+            fitting = (32 << 10) // (chunk * problem.itemsize * problem.vertical.reach)
             columns = min(width, max(lanes, fitting // lanes * lanes))
             rows = problem.rows(columns, 4 * _PIXELS)
             total = -(-problem.filters // count)

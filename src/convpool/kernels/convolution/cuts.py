@@ -161,6 +161,7 @@ class Cuts:
             channels=problem.channels,
             filters=problem.filters,
             taps=problem.taps,
+            filter_row=self.filter_row,
             chunk=way.channels,
             rows=way.rows,
             columns=way.columns,
@@ -265,12 +266,22 @@ class Cuts:
 
     def _in_order(self, weight: Array) -> Array:
         """Return weights filter by filter, channel by channel, tap by tap in the layer's order."""
-        if isinstance(self.spec, Conv2dSpec):
-            return weight
-        groups, taps = self.spec.groups, prod(self.spec.kernel_size)
-        shape = groups, self.problem.channels, self.problem.filters, taps
-        turned = weight.reshape(shape).transpose(0, 2, 1, 3)[..., self.tables["order"]]
-        return np.ascontiguousarray(turned)
+        filters, taps = self.problem.filters, prod(self.spec.kernel_size)
+        if isinstance(self.spec, ConvTranspose2dSpec):
+            shape = self.spec.groups, self.problem.channels, filters, taps
+            weight = weight.reshape(shape).transpose(0, 2, 1, 3)[..., self.tables["order"]]
+        rows = weight.reshape(self.spec.out_channels, -1)
+        padded = memory.empty((len(rows), self.filter_row // self.problem.itemsize), self.number)
+        if rows.shape == padded.shape and rows.flags.c_contiguous:
+            return rows
+        padded[:, : rows.shape[1]] = rows
+        return padded
+
+    @property
+    def filter_row(self) -> int:
+        """Bytes from filter to filter of weights in order; not a power of two, as of a channel."""
+        size = self.problem.channels * self.problem.taps * self.problem.itemsize
+        return size + _LINE if size % 1024 == 0 else size
 
 
 def _up(number: int, step: int) -> int:

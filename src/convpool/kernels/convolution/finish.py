@@ -44,6 +44,7 @@ def finishing(number: type[np.number[Any]], lanes: int, planar: int) -> Any:
             slope, ceiling: of the activation.
         """
         stride = by_filter if planar else by_pixel
+        bends = slope != 1 or ceiling != np.inf
         for x in range(0, pixels, lanes):
             vectors = load_all(number, sums + x * step, step, lanes, lanes)
             vectors = add_numbers(vectors, bias, 0)
@@ -55,7 +56,8 @@ def finishing(number: type[np.number[Any]], lanes: int, planar: int) -> Any:
             target = output + x * by_pixel
             if residual:
                 vectors = add_rows(vectors, target + residual, stride, last, width)
-            vectors = activate(vectors, slope, ceiling)
+            if bends:
+                vectors = activate(vectors, slope, ceiling)
             store_rows(vectors, target, stride, last, width)
 
     return finish

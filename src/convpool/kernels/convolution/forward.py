@@ -66,7 +66,14 @@ def _across_filters(
         source += group * plan.channels * plan.channel_stride
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
-            fill(record, source + first * plan.channel_stride, panel, channels, row, column)
+            begin = source + first * plan.channel_stride
+            here, offsets_of_phases = panel, plan.offsets
+            # The last tile reads beyond its row: only at the very end is there nothing to be read.
+            is_last = first + channels == plan.channels and image + 1 == plan.batch
+            if plan.direct != 0 and not is_last:
+                here, offsets_of_phases = begin + column * item, plan.direct
+            else:
+                fill(record, begin, panel, channels, row, column)
             done = (group * plan.channels + first) * plan.filter_blocks + channels * first_filter
             weights = plan.packed + done * plan.taps * pixel
             for block_of_filters in range(end_filter - first_filter):
@@ -77,14 +84,14 @@ def _across_filters(
                     first_x = load_number(np.int64, entry + 16)
                     columns = load_number(np.int64, entry + 24)
                     products = channels * load_number(np.int64, entry + 32)
-                    offsets = plan.offsets + load_number(np.int64, entry + 40) * 8
+                    offsets = offsets_of_phases + load_number(np.int64, entry + 40) * 8
                     sums = memory + block_of_filters * plan.sums_bytes
                     sums += (first_y * plan.sums_pitch + first_x) * pixel
                     parts = max(1, -(-products // SEGMENT))
                     for part in range(parts):
                         begin = products * part // parts
                         sum_rows(
-                            panel,
+                            here,
                             offsets + begin * 8,
                             weights + begin * pixel,
                             products * (part + 1) // parts - begin,
@@ -156,23 +163,11 @@ def _across_pixels(
         output += column * plan.output_column
         slope = number(load_number(np.float64, record + _SLOPE))
         ceiling = number(load_number(np.float64, record + _CEILING))
-        panel, offsets, gap = (
-            plan.scratch + thread * plan.scratch_bytes,
-            plan.offsets,
-            plan.channel_gap,
-        )
-        # The last tile reads beyond its row: only at the very end is there nothing to be read.
-        end = column + -(-columns // lanes) * lanes
-        is_direct = plan.direct != 0 and (image + 1 < plan.batch or end <= plan.width)
-        if is_direct:
-            offsets, gap = plan.direct, plan.channel_stride
+        panel = plan.scratch + thread * plan.scratch_bytes
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
             begin = source + first * plan.channel_stride
-            if is_direct:
-                panel = begin + column * item
-            else:
-                fill(record, begin, panel, groups * channels, row, column)
+            fill(record, begin, panel, groups * channels, row, column)
             products = channels * plan.taps
             parts = max(1, -(-products // SEGMENT))
             for part in range(parts):
@@ -183,12 +178,13 @@ def _across_pixels(
                     for block_of_filters in range(first_filter, end_filter):
                         k = block_of_filters * count
                         k_of_all = group_of_all * plan.filters + k
-                        done = (k_of_all * plan.channels + first) * plan.taps + begin
                         sum_rows(
-                            panel + group * channels * gap,
-                            offsets + begin * 8,
-                            plan.packed + done * item,
-                            plan.channels * plan.taps * item,
+                            panel + group * channels * plan.channel_gap,
+                            plan.offsets + begin * 8,
+                            plan.packed
+                            + k_of_all * plan.filter_row
+                            + (first * plan.taps + begin) * item,
+                            plan.filter_row,
                             end - begin,
                             output + k_of_all * plan.output_filter,
                             rows,

@@ -55,6 +55,8 @@ class Record(NamedTuple):
     filters: int = 0
     taps: int = 0
     """Of all phases."""
+    filter_row: int = 0
+    """Bytes from filter to filter of weights that are read in order."""
     chunk: int = 0
     """Channels summed at a time."""
     rows: int = 0

@@ -62,16 +62,21 @@ def across_filters(number: type[np.number[Any]], lanes: int, count: int) -> Any:
             ahead: distance in bytes of the weights that are needed next.
             is_first: whether there are no earlier products.
         """
+        tiles = rows * -(-columns // count)
+        # What comes next is asked for bit by bit, so that nothing waits for it.
+        ahead += weights
+        step_ahead = lanes * item // tiles
         for y in range(rows):
             for x in range(0, columns, count):
                 place = panel + y * panel_row + x * item
                 tile = zeros(number, lanes, count)
                 for product in range(products):
-                    here = weights + product * lanes * item
-                    for line in range(0, lanes * item, 64):
-                        prefetch(here + ahead + line)
+                    prefetch(ahead)
+                    ahead += step_ahead
                     tap = place + load_number(np.int64, offsets + product * 8)
-                    tile = multiply_add(tile, load(number, here, lanes), tap)
+                    tile = multiply_add(
+                        tile, load(number, weights + product * lanes * item, lanes), tap
+                    )
                 target = sums + y * sums_row + x * step
                 if not is_first:
                     tile = add_stored(tile, target, step)
@@ -134,6 +139,7 @@ def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattene
         if flattened:
             columns, rows = (rows - 1) * (panel_row // item) + columns, 1
         tiles = -(-columns // lanes)
+        bends = slope != 1 or ceiling != np.inf
         for y in range(rows):
             for number_of_tile in range(tiles):
                 x = number_of_tile * lanes
@@ -157,7 +163,8 @@ def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattene
                     tile = add_numbers(tile, bias, 1)
                     if residual:
                         tile = add(tile, target + residual, plane, last, width)
-                    tile = activate(tile, slope, ceiling)
+                    if bends:
+                        tile = activate(tile, slope, ceiling)
                 put(tile, target, plane, last, width)
 
     return sum_rows
