@@ -10,7 +10,7 @@ from typing import Any
 from convpool.request import Request
 from convpool.spec import MaxPool2dSpec
 
-WIDEST_WINDOW, LONGEST_STEP = 7, 4
+WIDEST_WINDOW, LONGEST_STEP = 13, 4
 """Columns under a window, and from one window to the next: each pair is compiled by itself."""
 
 OPERATIONS = ("max_pool2d", "max_pool2d_with_indices")

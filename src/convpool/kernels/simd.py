@@ -5,7 +5,7 @@ are two registers of AVX-512, four of AVX2 and eight of SSE. Operations are modu
 and take their constants as literal ints, since an intrinsic made inside a function changes its name
 from one process to the next and would never be found in Numba's cache on disk.
 
-The only file of the package that speaks LLVM.
+`simd`, `windows` and `half` are the only files of the package that speak LLVM.
 """
 
 # Numba calls these functions with its own, untyped objects.
@@ -17,17 +17,20 @@ from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
+from convpool.kernels import half
+
+I32, I64 = ir.IntType(32), ir.IntType(64)
 _ELEMENTS = {
     "bool": (ir.IntType(1), "i1", 1),
     "int8": (ir.IntType(8), "i8", 1),
     "uint8": (ir.IntType(8), "i8", 1),
     "int16": (ir.IntType(16), "i16", 2),
     "uint16": (ir.IntType(16), "i16", 2),
-    "int32": (_I32, "i32", 4),
-    "uint32": (_I32, "i32", 4),
-    "int64": (_I64, "i64", 8),
-    "uint64": (_I64, "i64", 8),
+    "int32": (I32, "i32", 4),
+    "uint32": (I32, "i32", 4),
+    "int64": (I64, "i64", 8),
+    "uint64": (I64, "i64", 8),
+    "float16": (ir.IntType(16), "i16", 2),  # keys of them, see `half`
     "float32": (ir.FloatType(), "f32", 4),
     "float64": (ir.DoubleType(), "f64", 8),
 }
@@ -41,7 +44,8 @@ class Vector(types.Type):
         element, suffix, self.itemsize = _ELEMENTS[str(dtype)]
         self.llvm = ir.VectorType(element, lanes)
         self.suffix = f"v{lanes}{suffix}"
-        self.is_float = isinstance(dtype, types.Float)
+        self.has_keys = dtype == types.float16
+        self.is_float = isinstance(dtype, types.Float) and not self.has_keys
         super().__init__(name=f"Vector({dtype}, {lanes})")
 
 
@@ -51,49 +55,37 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, vector, vector.llvm)
 
 
+DROP_NAN, KEEP_NAN, SUM = 0, 1, 2
+"""What is done with two vectors: the larger numbers, where NaN is never larger or always, or sums.
+"""
+
+
 @intrinsic(prefer_literal=True)
-def load_row(_context, like, _address, _first, _width, lanes, fill):
+def load_row(_context, like, _address, _first, _width, lanes, operation):
     """Load `lanes` numbers of the element type of `like` from an address.
 
-    Lane l holds what is at position first + l of a row if that lies in 0..width, else `fill`;
-    nothing outside the row is read.
+    Lane l holds what is at position first + l of a row if that lies in 0..width, else what the
+    operation leaves as it is; nothing outside the row is read.
     """
-    vector = Vector(like.dtype, lanes.literal_value)
+    vector = vector_for(like.dtype, lanes.literal_value, operation.literal_value)
 
-    def generate(context, builder, _signature, values):
-        mask = _inside(builder, values[2], values[3], vector.lanes)
-        filling = context.cast(builder, values[5], fill, vector.dtype)
-        return _call(
-            builder,
-            f"llvm.masked.load.{vector.suffix}.p0",
-            vector.llvm,
-            _pointer(builder, values[1], vector),
-            _I32(vector.itemsize),
-            mask,
-            _splat(builder, filling, vector.lanes),
-        )
+    def generate(_context, builder, _signature, values):
+        mask = inside(builder, values[2], values[3], vector.lanes)
+        return load(builder, like.dtype, operation.literal_value, values[1], mask)
 
-    return vector(like, types.intp, types.intp, types.intp, lanes, fill), generate
+    return vector(like, types.intp, types.intp, types.intp, lanes, operation), generate
 
 
 @intrinsic
-def store_row(_context, vector, _address, _count):
-    """Store the first `count` lanes of a vector to an address."""
+def store_row(_context, vector, _address, _count, like):
+    """Store the first `count` lanes of a vector to an address, as the element type of `like`."""
 
     def generate(context, builder, _signature, values):
-        mask = _inside(builder, _I64(0), values[2], vector.lanes)
-        _call(
-            builder,
-            f"llvm.masked.store.{vector.suffix}.p0",
-            ir.VoidType(),
-            values[0],
-            _pointer(builder, values[1], vector),
-            _I32(vector.itemsize),
-            mask,
-        )
+        mask = inside(builder, I64(0), values[2], vector.lanes)
+        store(builder, vector, like.dtype, values[0], values[1], mask)
         return context.get_dummy_value()
 
-    return types.void(vector, types.intp, types.intp), generate
+    return types.void(vector, types.intp, types.intp, like), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -101,22 +93,76 @@ def splat(_context, _number, like):
     """Return a vector of int32, as wide as `like`, that holds a number in every lane."""
 
     def generate(_context, builder, _signature, values):
-        return _splat(builder, builder.trunc(values[0], _I32), like.lanes)
+        return splat_of(builder, builder.trunc(values[0], I32), like.lanes)
 
     return Vector(types.int32, like.lanes)(types.intp, like), generate
 
 
 @intrinsic(prefer_literal=True)
-def larger(_context, one, other, keep_nan):
+def larger(_context, one, other, operation):
     """Return the mask of the lanes in which `one` is larger than `other`.
 
-    NaN is never larger, unless `keep_nan` is 1: then it is larger than everything.
+    NaN is never larger, unless the operation keeps it: then it is larger than everything.
     """
 
     def generate(_context, builder, _signature, values):
-        return _larger(builder, one, values[0], values[1], keep_nan.literal_value)
+        return is_larger(builder, one, values[0], values[1], operation.literal_value)
 
-    return Vector(types.boolean, one.lanes)(one, other, keep_nan), generate
+    return Vector(types.boolean, one.lanes)(one, other, operation), generate
+
+
+@intrinsic(prefer_literal=True)
+def combine(_context, one, other, operation):
+    """Return, lane by lane, the larger of two numbers or their sum; of equal ones, the other."""
+
+    def generate(_context, builder, _signature, values):
+        return combined(builder, one, values[0], values[1], operation.literal_value)
+
+    return one(one, other, operation), generate
+
+
+@intrinsic(prefer_literal=True)
+def neutral(_context, like, lanes, operation):
+    """Return the vector that an operation leaves other vectors as they are with."""
+    vector = vector_for(like.dtype, lanes.literal_value, operation.literal_value)
+
+    def generate(_context, _builder, _signature, _values):
+        return half.constant(vector.llvm, neutral_number(vector, operation.literal_value))
+
+    return vector(like, lanes, operation), generate
+
+
+@intrinsic
+def nan_lanes(_context, one, other):
+    """Return the mask of the lanes in which either of two vectors holds NaN."""
+    mask = Vector(types.boolean, one.lanes)
+
+    def generate(_context, builder, _signature, values):
+        return has_nan(builder, one, *values)
+
+    return mask(one, other), generate
+
+
+@intrinsic
+def either(_context, one, other):
+    """Return the lanes that are in one mask or in another."""
+
+    def generate(_context, builder, _signature, values):
+        return builder.or_(*values)
+
+    return one(one, other), generate
+
+
+@intrinsic
+def any_lane(_context, mask):
+    """Return 1 if there is any lane in a mask, else 0."""
+
+    def generate(_context, builder, _signature, values):
+        whole = ir.IntType(mask.lanes)
+        lanes = builder.bitcast(values[0], whole)
+        return builder.zext(builder.icmp_unsigned("!=", lanes, whole(0)), I64)
+
+    return types.intp(mask), generate
 
 
 @intrinsic
@@ -129,144 +175,125 @@ def choose(_context, mask, one, other):
     return one(mask, one, other), generate
 
 
-@intrinsic(prefer_literal=True)
-def largest_of_windows(_context, vector, taps, step, lanes, keep_nan):
-    """Return a vector whose lane l is the largest of another's l*step to l*step + taps - 1.
-
-    Lanes whose window goes beyond the vector hold whatever is there: the caller doesn't store them.
-    """
-    result = Vector(vector.dtype, lanes.literal_value)
-
-    def generate(_context, builder, _signature, values):
-        chosen = _windows(vector, taps.literal_value, step.literal_value, result.lanes)
-        largest = _shuffle(builder, values[0], chosen[0])
-        for lanes_of_tap in chosen[1:]:
-            shifted = _shuffle(builder, values[0], lanes_of_tap)
-            wins = _larger(builder, vector, shifted, largest, keep_nan.literal_value)
-            largest = builder.select(wins, shifted, largest)
-        return largest
-
-    return result(vector, taps, step, lanes, keep_nan), generate
+def vector_for(dtype, lanes, operation):
+    """Return the type of the vector that numbers of a type are loaded into for an operation."""
+    if dtype == types.float16 and operation == SUM:
+        return Vector(types.float32, lanes)
+    return Vector(dtype, lanes)
 
 
-@intrinsic(prefer_literal=True)
-def first_largest_of_windows(_context, vector, rows, taps, step, lanes, keep_nan):
-    """Return what `largest_of_windows` does, and in which row and at which tap it stood.
-
-    `rows` says in which row each of the vector's lanes was found. Of equal values the first counts,
-    in the order of rows and then taps; with `keep_nan`, of several NaN the last.
-    """
-    result = Vector(vector.dtype, lanes.literal_value)
-    numbers = Vector(types.int32, result.lanes)
-    found = types.Tuple((result, numbers, numbers))
-
-    def generate(context, builder, _signature, values):
-        chosen = _windows(vector, taps.literal_value, step.literal_value, result.lanes)
-        best, row = (_shuffle(builder, value, chosen[0]) for value in values[:2])
-        at = _constants([0] * result.lanes)
-        for tap, lanes_of_tap in enumerate(chosen[1:], start=1):
-            other, other_row = (_shuffle(builder, value, lanes_of_tap) for value in values[:2])
-            earlier = builder.icmp_signed("<", other_row, row)
-            tied = builder.and_(_compare(builder, vector, "==", other, best), earlier)
-            wins = builder.or_(_compare(builder, vector, ">", other, best), tied)
-            if keep_nan.literal_value:
-                last = builder.or_(builder.fcmp_ordered("ord", best, best), builder.not_(earlier))
-                is_nan = builder.fcmp_unordered("uno", other, other)
-                wins = builder.or_(wins, builder.and_(is_nan, last))
-            best = builder.select(wins, other, best)
-            row = builder.select(wins, other_row, row)
-            at = builder.select(wins, _constants([tap] * result.lanes), at)
-        return context.make_tuple(builder, found, (best, row, at))
-
-    return found(vector, rows, taps, step, lanes, keep_nan), generate
+def neutral_number(vector, operation):
+    """Return the number that an operation leaves others as they are with."""
+    if operation == SUM:
+        return 0
+    if vector.is_float:
+        return float("-inf")
+    if vector.has_keys:
+        return -half.INFINITY
+    bits = 8 * vector.itemsize
+    return -(1 << bits - 1) if getattr(vector.dtype, "signed", False) else 0
 
 
-@intrinsic(prefer_literal=True)
-def flat_indices(_context, rows, taps, _width, _first, step):
-    """Return the int64 vector rows * width + max(0, first + lane * step + taps).
-
-    A negative column is padding, and named only where all values under a window are the lowest:
-    then the first real one counts, which is in column 0.
-    """
-    result = Vector(types.int64, rows.lanes)
-
-    def generate(_context, builder, _signature, values):
-        lanes = rows.lanes
-        width32, first32 = (
-            _splat(builder, builder.trunc(value, _I32), lanes) for value in values[2:4]
-        )
-        steps = _constants([lane * step.literal_value for lane in range(lanes)])
-        column = builder.add(builder.add(first32, steps), values[1])
-        zero = _constants([0] * lanes)
-        column = builder.select(builder.icmp_signed("<", column, zero), zero, column)
-        flat = builder.add(builder.mul(values[0], width32), column)
-        return builder.sext(flat, result.llvm)
-
-    return result(rows, taps, types.intp, types.intp, step), generate
+def load(builder, dtype, operation, address, mask):
+    """Emit a load of the lanes in a mask; the others get what the operation leaves as it is."""
+    stored = Vector(dtype, mask.type.count)
+    if stored.has_keys:
+        filling = 0 if operation == SUM else half.LOWEST_BITS
+    else:
+        filling = neutral_number(stored, operation)
+    loaded = call(
+        builder,
+        f"llvm.masked.load.{stored.suffix}.p0",
+        stored.llvm,
+        pointer(builder, address, stored),
+        I32(stored.itemsize),
+        mask,
+        half.constant(stored.llvm, filling),
+    )
+    if not stored.has_keys:
+        return loaded
+    convert = half.to_float32 if operation == SUM else half.keys
+    return convert(builder, loaded)
 
 
-@intrinsic
-def any_nan(_context, one, other):
-    """Return 0 if no lane of either vector is NaN, else another number."""
-
-    def generate(_context, builder, _signature, values):
-        if not one.is_float:
-            return _I64(0)
-        mask = builder.fcmp_unordered("uno", *values)
-        lanes = builder.bitcast(mask, ir.IntType(one.lanes))
-        found = builder.icmp_unsigned("!=", lanes, ir.IntType(one.lanes)(0))
-        return builder.zext(found, _I64)
-
-    return types.intp(one, other), generate
-
-
-def _larger(builder, vector, one, other, keep_nan):
-    wins = _compare(builder, vector, ">", one, other)
-    return builder.or_(wins, builder.fcmp_unordered("uno", one, one)) if keep_nan else wins
+def store(builder, vector, dtype, value, address, mask):
+    """Emit a store of the lanes in a mask."""
+    stored = Vector(dtype, vector.lanes)
+    if stored.has_keys:
+        convert = half.from_keys if vector.has_keys else half.from_float32
+        value = convert(builder, value)
+    call(
+        builder,
+        f"llvm.masked.store.{stored.suffix}.p0",
+        ir.VoidType(),
+        value,
+        pointer(builder, address, stored),
+        I32(stored.itemsize),
+        mask,
+    )
 
 
-def _compare(builder, vector, relation, one, other):
-    """Compare two values of a vector type; relations with NaN are false."""
+def combined(builder, vector, one, other, operation):
+    """Emit the larger of two vectors or their sum."""
+    if operation == SUM:
+        return (builder.fadd if vector.is_float else builder.add)(one, other)
+    wins = is_larger(builder, vector, one, other, operation)
+    return builder.select(wins, one, other)
+
+
+def is_larger(builder, vector, one, other, operation):
+    """Emit the mask of the lanes in which one vector is larger, or holds NaN that is kept."""
+    wins = compare(builder, vector, ">", one, other)
+    return builder.or_(wins, has_nan(builder, vector, one, one)) if operation == KEEP_NAN else wins
+
+
+def has_nan(builder, vector, one, other):
+    """Emit the mask of the lanes in which either of two vectors holds NaN."""
+    if vector.is_float:
+        return builder.fcmp_unordered("uno", one, other)
+    if vector.has_keys:
+        nan = half.constant(vector.llvm, half.NAN_KEY)
+        is_nan = [builder.icmp_signed("==", value, nan) for value in (one, other)]
+        return builder.or_(*is_nan)
+    return half.constant(ir.VectorType(ir.IntType(1), vector.lanes), 0)
+
+
+def compare(builder, vector, relation, one, other):
+    """Emit the comparison of two vectors; relations with NaN are false, but for keys."""
     if vector.is_float:
         return builder.fcmp_ordered(relation, one, other)
-    signed = getattr(vector.dtype, "signed", False)
+    signed = vector.has_keys or getattr(vector.dtype, "signed", False)
     return (builder.icmp_signed if signed else builder.icmp_unsigned)(relation, one, other)
 
 
-def _windows(vector, taps, step, lanes):
-    """Return, for each tap, which lanes of a vector it takes from window to window."""
-    last = vector.lanes - 1
-    return [[min(tap + lane * step, last) for lane in range(lanes)] for tap in range(taps)]
+def shuffle(builder, value, lanes):
+    return builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), constants(lanes))
 
 
-def _shuffle(builder, value, lanes):
-    return builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), _constants(lanes))
-
-
-def _call(builder, name, result, *values):
+def call(builder, name, result, *values):
     signature = ir.FunctionType(result, [value.type for value in values])
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
 
 
-def _pointer(builder, address, vector):
+def pointer(builder, address, vector):
     return builder.inttoptr(address, vector.llvm.as_pointer())
 
 
-def _constants(numbers):
-    vector = ir.VectorType(_I32, len(numbers))
+def constants(numbers):
+    vector = ir.VectorType(I32, len(numbers))
     return ir.Constant(vector, [int(number) for number in numbers])
 
 
-def _splat(builder, value, lanes):
+def splat_of(builder, value, lanes):
     undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
-    one = builder.insert_element(undefined, value, _I32(0))
-    return builder.shuffle_vector(one, undefined, _constants([0] * lanes))
+    one = builder.insert_element(undefined, value, I32(0))
+    return builder.shuffle_vector(one, undefined, constants([0] * lanes))
 
 
-def _inside(builder, first, count, lanes):
+def inside(builder, first, count, lanes):
     """Return the mask of the lanes l for which 0 <= first + l < count, below 2^31."""
     positions = builder.add(
-        _splat(builder, builder.trunc(first, _I32), lanes), _constants(range(lanes))
+        splat_of(builder, builder.trunc(first, I32), lanes), constants(range(lanes))
     )
-    limit = _splat(builder, builder.trunc(count, _I32), lanes)
+    limit = splat_of(builder, builder.trunc(count, I32), lanes)
     return builder.icmp_unsigned("<", positions, limit)

@@ -1,0 +1,239 @@
+"""Pooling of narrow windows over planes: a block of columns at a time, straight down a plane.
+
+Under a block of output columns lies a strip of input, held as one vector a row. Where windows move
+by one column, each row is reduced across as soon as it is loaded, from loads a column apart; where
+they move by more, rows are reduced down the strip first and then every s-th lane of it, shifted by
+0 to k - 1, across. Rows that the next window shares are carried to it. Planes too narrow to fill a
+vector are computed several output rows at a time.
+
+Beyond the image, maxima take the nearest row again and lanes of the lowest number beside it, which
+leave them as they are; sums take zeros.
+
+Larger-than drops NaN; keeping it takes 11 to 27 percent longer (3x3 at stride 2 over 64 planes of
+112x112, and at stride 1 over 256 planes of 28x28, one thread, AVX-512). So one comparison a row
+tells whether there was any, and if so all is done again and kept.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from numba import prange
+
+from convpool.arithmetic import Window
+from convpool.kernels.jit import Kernel
+from convpool.kernels.simd import (
+    DROP_NAN,
+    KEEP_NAN,
+    SUM,
+    any_lane,
+    choose,
+    combine,
+    either,
+    larger,
+    nan_lanes,
+    neutral,
+)
+from convpool.kernels.windows import (
+    divide,
+    finish_rows,
+    load_first_largest,
+    load_rows,
+    store_group,
+    widen,
+    zeros,
+)
+
+WIDEST_WINDOW, LONGEST_STEP = 13, 4
+"""Columns under a window, and from one window to the next: each pair is compiled by itself."""
+
+_BLOCK = 64  # bytes of output a block: one register of AVX-512
+_STRIP = 128  # bytes of input a strip, where more than one register of columns is under a block
+_NARROWEST = 4  # lanes for a row in a group
+_FEW_ROWS = 3  # rows under a window that are unrolled
+NAMES = {DROP_NAN: "drop", KEEP_NAN: "keep", SUM: "sum"}
+
+
+@dataclass(frozen=True)
+class Strips:
+    """What a kernel is compiled for.
+
+    `rows` under a window is 0 where only the call tells; `shared` of them, at most 2, are carried
+    to the next window. Vectors of input have `strip` lanes, those of output `lanes`; both hold
+    `group` output rows side by side.
+    """
+
+    taps: int
+    step: int
+    rows: int
+    shared: int
+    lanes: int
+    strip: int
+    group: int
+    operation: int
+
+    @property
+    def block(self) -> int:
+        """Output columns that a strip is enough for."""
+        lanes = self.lanes // self.group
+        if self.step == 1:
+            return lanes
+        return min(lanes, (self.strip // self.group - self.taps) // self.step + 1)
+
+
+def strips_for(
+    rows: Window, columns: Window, itemsize: int, operation: int, *, alone: bool = False
+) -> Strips | None:
+    """Return the kernel for windows over planes, or None if they are too wide or spread.
+
+    `alone` says that each output row must be computed by itself.
+    """
+    if (rows.dilation, columns.dilation) != (1, 1) or columns.stride > LONGEST_STEP:
+        return None
+    lanes, group, step = _BLOCK // itemsize, 1, columns.stride
+    used = (columns.output - 1) * step + columns.kernel
+    while (
+        not alone
+        and columns.output <= lanes // (2 * group)
+        and rows.output >= 2 * group
+        and lanes // (2 * group) >= _NARROWEST
+        and 2 * group * max(_power_of_two(used), lanes // (2 * group)) <= _STRIP // itemsize
+    ):
+        group *= 2
+    columns_of_strip = min(max(_power_of_two(used), lanes // group), _STRIP // itemsize // group)
+    widest = lanes // group if step == 1 else columns_of_strip
+    if columns.kernel > min(widest, WIDEST_WINDOW):
+        return None
+    few = rows.kernel if rows.kernel <= _FEW_ROWS else 0
+    shared = max(0, few - rows.stride) if group == 1 else 0
+    return Strips(
+        columns.kernel, step, few, shared, lanes, group * columns_of_strip, group, operation
+    )
+
+
+def _power_of_two(number: int) -> int:
+    """Return the smallest power of two that isn't below a number."""
+    return 1 << (number - 1).bit_length()
+
+
+@cache
+def values_kernel(strips: Strips) -> Kernel:
+    """Return the kernel for the maxima or means; it returns whether it dropped a NaN, perhaps.
+
+    Its arguments: planes (P, H, W), output (P, OH, OW), what each output row's sums and each output
+    column's (with one vector more of them) are divided by, float64, and the window's
+    (rows, stride down, padding above, padding left).
+    """
+    taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
+    lanes, group, operation = strips.lanes, strips.group, strips.operation
+    rows, shared, is_sum = strips.rows, strips.shared, operation == SUM
+    kept_lanes = lanes if step == 1 else strip
+
+    def pool(planes, output, row_divisors, column_divisors, window):  # type: ignore[no-untyped-def]
+        reach, stride, top, left = window
+        count, height, width = planes.shape
+        _, out_height, out_width = output.shape
+        pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
+        under = rows if rows else reach
+        met_nan = 0
+        for plane in prange(count):
+            source = planes.ctypes.data + plane * height * pitch
+            target = output.ctypes.data + plane * out_height * out_pitch
+            dropped = 0
+            for column in range(0, out_width, block):
+                across = (column * step - left, width)
+                stored = min(block, out_width - column)
+                older = newer = neutral(planes, kept_lanes, operation)
+                found = nan_lanes(newer, newer)
+                for t in range(shared):
+                    image = (source, pitch, height, t - top, stride)
+                    values, nan = load_rows(
+                        planes, image, across, (taps, step, strip), (lanes, group, operation)
+                    )
+                    older, newer, found = newer, values, either(found, nan)
+                for row in range(0, out_height, group):
+                    best = newer
+                    if shared == 2:
+                        best = combine(newer, older, operation)
+                    for t in range(shared, under):
+                        image = (source, pitch, height, row * stride - top + t, stride)
+                        values, nan = load_rows(
+                            planes, image, across, (taps, step, strip), (lanes, group, operation)
+                        )
+                        best = values if t == 0 else combine(values, best, operation)
+                        older, newer, found = newer, values, either(found, nan)
+                    best = finish_rows(best, (taps, step, strip), (lanes, group, operation))
+                    if is_sum:
+                        best = divide(best, row_divisors[row], column_divisors.ctypes.data + 8 * column)
+                    place = (target + row * out_pitch + column * planes.itemsize, out_pitch, out_height - row)
+                    store_group(best, place, stored, planes, group)
+                dropped |= any_lane(found)
+            met_nan += dropped
+        return met_nan > 0
+
+    return Kernel(pool, variant=f"values-{NAMES[operation]}")
+
+
+@cache
+def indices_kernel(strips: Strips) -> Kernel:
+    """Return the kernel for the maxima and their indices, int64; it returns as the other does.
+
+    Its arguments: planes (P, H, W), output and indices (P, OH, OW), and the window as there.
+    """
+    taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
+    lanes, group, operation = strips.lanes, strips.group, strips.operation
+    rows, shared = strips.rows, strips.shared
+
+    def pool(planes, output, indices, window):  # type: ignore[no-untyped-def]  # compiled
+        reach, stride, top, left = window
+        count, height, width = planes.shape
+        _, out_height, out_width = output.shape
+        pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
+        under = rows if rows else reach
+        met_nan = 0
+        for plane in prange(count):
+            source = planes.ctypes.data + plane * height * pitch
+            first_pixel = plane * out_height * out_width
+            dropped = 0
+            for column in range(0, out_width, block):
+                across = (column * step - left, width)
+                stored = min(block, out_width - column)
+                newer = neutral(planes, lanes, operation)
+                found = nan_lanes(newer, newer)
+                older, newer_at = newer, zeros(lanes)
+                older_at = newer_at
+                for t in range(shared):
+                    image = (source, pitch, height, t - top, stride)
+                    values, at, nan = load_first_largest(
+                        planes, image, across, (taps, step, strip), (lanes, group, operation)
+                    )
+                    older, older_at, newer, newer_at = newer, newer_at, values, at
+                    found = either(found, nan)
+                for row in range(0, out_height, group):
+                    best, best_at = newer, newer_at
+                    if shared == 2:
+                        wins = larger(newer, older, operation)
+                        best = choose(wins, newer, older)
+                        best_at = choose(wins, newer_at, older_at)
+                    for t in range(shared, under):
+                        image = (source, pitch, height, row * stride - top + t, stride)
+                        values, at, nan = load_first_largest(
+                            planes, image, across, (taps, step, strip), (lanes, group, operation)
+                        )
+                        if t == 0:
+                            best, best_at = values, at
+                        else:
+                            wins = larger(values, best, operation)
+                            best, best_at = choose(wins, values, best), choose(wins, at, best_at)
+                        older, older_at, newer, newer_at = newer, newer_at, values, at
+                        found = either(found, nan)
+                    pixel = first_pixel + row * out_width + column
+                    left_over = out_height - row
+                    place = (output.ctypes.data + pixel * planes.itemsize, out_pitch, left_over)
+                    store_group(best, place, stored, planes, group)
+                    place = (indices.ctypes.data + pixel * 8, out_width * 8, left_over)
+                    store_group(widen(best_at), place, stored, indices, group)
+                dropped |= any_lane(found)
+            met_nan += dropped
+        return met_nan > 0
+
+    return Kernel(pool, variant=f"indices-{NAMES[operation]}")

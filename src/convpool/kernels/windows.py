@@ -1,0 +1,267 @@
+"""Vector operations of pooling: strips of rows come in, windows side by side go out.
+
+A group is several output rows that are computed as one vector, side by side, where each fills only
+a part of one. Lane g*(lanes/group) + l of a group's vector belongs to column l of its row g.
+"""
+
+# Numba calls these functions with its own, untyped objects.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+
+from numba import types
+from numba.extending import intrinsic
+
+from convpool.kernels import simd
+from convpool.kernels.simd import I32, I64, SUM, Vector, vector_for
+
+
+@intrinsic(prefer_literal=True)
+def load_rows(_context, like, _image, _across, window, shape):
+    """Return what `finish_rows` needs of a group's rows, and the mask of lanes that met NaN.
+
+    Where windows move by one column that is each window's result within the row, else the strips.
+
+    `image` is (address of a plane, its bytes a row, its rows, the first row to load, rows from one
+    to the next), `across` is (column of the first lane, columns of the plane). Of rows that don't
+    exist, the nearest is loaded for maxima and none for sums. `window` is (taps, columns from one
+    window to the next, lanes of the strips where that isn't 1), `shape` is (lanes of the windows,
+    rows of a group, operation).
+    """
+    taps, step, strip = literals(window)
+    lanes, group, operation = literals(shape)
+    vector = vector_for(like.dtype, lanes if step == 1 else strip, operation)
+    mask = Vector(types.boolean, vector.lanes)
+    result = types.Tuple((vector, mask))
+
+    def generate(context, builder, _signature, values):
+        loaded = [
+            _strips(
+                builder, like.dtype, values[1], values[2], (vector.lanes, group, operation), tap
+            )
+            for tap in range(taps if step == 1 else 1)
+        ]
+        # Neighbouring taps hold the same columns but one: the first and the last hold all.
+        nan = simd.has_nan(builder, vector, loaded[0], loaded[-1])
+        return context.make_tuple(
+            builder, result, (_reduced(builder, vector, loaded, operation), nan)
+        )
+
+    return result(like, _NUMBERS5, _NUMBERS2, window, shape), generate
+
+
+@intrinsic(prefer_literal=True)
+def finish_rows(_context, rows, window, shape):
+    """Return the results of windows from what `load_rows` returned, reduced over their rows."""
+    taps, step, _ = literals(window)
+    lanes, group, operation = literals(shape)
+    result = Vector(rows.dtype, lanes)
+
+    def generate(_context, builder, _signature, values):
+        if step == 1:
+            return values[0]
+        windows = _spread(builder, values[0], (taps, step), (lanes, group))
+        return _reduced(builder, rows, windows, operation)
+
+    return result(rows, window, shape), generate
+
+
+@intrinsic(prefer_literal=True)
+def load_first_largest(_context, like, _image, _across, window, shape):
+    """Return each window's largest value within a group's rows, where it is, and the lanes of NaN.
+
+    Where it is, is a flat index of the plane, int32. Of equal values the first counts; where NaN is
+    kept, of several NaN the last. Arguments are as for `load_rows`.
+    """
+    taps, step, strip = literals(window)
+    lanes, group, operation = literals(shape)
+    vector = vector_for(like.dtype, lanes, operation)
+    numbers = Vector(types.int32, lanes)
+    mask = Vector(types.boolean, lanes)
+    result = types.Tuple((vector, numbers, mask))
+
+    def generate(context, builder, _signature, values):
+        image, across = values[1:3]
+        if step == 1:
+            windows = [
+                _strips(builder, like.dtype, image, across, (lanes, group, operation), tap)
+                for tap in range(taps)
+            ]
+        else:
+            loaded = _strips(builder, like.dtype, image, across, (strip, group, operation))
+            windows = _spread(builder, loaded, (taps, step), (lanes, group))
+        best, nan = windows[0], simd.has_nan(builder, vector, windows[0], windows[-1])
+        column = _columns(builder, across, (lanes, group), step)
+        # Padding before the row is named only where all values are the lowest: then column 0 is.
+        at = _clamped(builder, column)
+        for tap, other in enumerate(windows[1:], start=1):
+            wins = simd.is_larger(builder, vector, other, best, operation)
+            best = builder.select(wins, other, best)
+            if step > 1 and tap < taps - 1:
+                nan = builder.or_(nan, simd.has_nan(builder, vector, other, other))
+            here = builder.add(column, simd.constants([tap] * lanes))
+            at = builder.select(wins, here, at)
+        at = builder.add(at, _row_starts(builder, image, across, (lanes, group)))
+        return context.make_tuple(builder, result, (best, at, nan))
+
+    return result(like, _NUMBERS5, _NUMBERS2, window, shape), generate
+
+
+@intrinsic(prefer_literal=True)
+def zeros(_context, lanes):
+    """Return the int32 vector of zeros."""
+    result = Vector(types.int32, lanes.literal_value)
+
+    def generate(_context, _builder, _signature, _values):
+        return simd.constants([0] * result.lanes)
+
+    return result(lanes), generate
+
+
+@intrinsic
+def widen(_context, numbers):
+    """Return int32 numbers as int64."""
+    result = Vector(types.int64, numbers.lanes)
+
+    def generate(_context, builder, _signature, values):
+        return builder.sext(values[0], result.llvm)
+
+    return result(numbers), generate
+
+
+@intrinsic(prefer_literal=True)
+def store_group(_context, vector, _place, _count, like, group):
+    """Store the first `count` columns of each row of a group, as the element type of `like`.
+
+    `place` is (address of the first row, bytes from row to row, how many rows there are).
+    """
+    short = Vector(vector.dtype, vector.lanes // group.literal_value)
+
+    def generate(context, builder, _signature, values):
+        address, pitch, rows = _unpacked(builder, values[1], 3)
+        for member in range(group.literal_value):
+            lanes = range(member * short.lanes, (member + 1) * short.lanes)
+            part = simd.shuffle(builder, values[0], lanes) if group.literal_value > 1 else values[0]
+            exists = builder.icmp_signed("<", I64(member), rows)
+            count = builder.select(exists, values[2], I64(0))
+            mask = simd.inside(builder, I64(0), count, short.lanes)
+            at = builder.add(address, builder.mul(pitch, I64(member)))
+            simd.store(builder, short, like.dtype, part, at, mask)
+        return context.get_dummy_value()
+
+    return types.void(vector, _NUMBERS3, types.intp, like, group), generate
+
+
+@intrinsic
+def divide(_context, vector, _number, _address):
+    """Divide a vector of sums by a number times the float64 at an address, one for each lane."""
+
+    def generate(context, builder, _signature, values):
+        double = Vector(types.float64, vector.lanes)
+        column = builder.load(simd.pointer(builder, values[2], double), align=8)
+        number = simd.splat_of(builder, values[1], vector.lanes)
+        divisor = builder.fmul(column, number)
+        if vector.dtype != types.float64:
+            divisor = builder.fptrunc(divisor, vector.llvm)
+        return builder.fdiv(values[0], divisor)
+
+    return vector(vector, types.float64, types.intp), generate
+
+
+def literals(numbers):
+    """Return the ints that a tuple of literals holds."""
+    return tuple(number.literal_value for number in numbers.types)
+
+
+_NUMBERS2, _NUMBERS3, _NUMBERS5 = (types.UniTuple(types.intp, count) for count in (2, 3, 5))
+
+
+def _unpacked(builder, value, count):
+    return [builder.extract_value(value, place) for place in range(count)]
+
+
+def _strips(builder, dtype, image, across, shape, tap=0):
+    lanes, group, operation = shape
+    source, pitch, height, y, rise = _unpacked(builder, image, 5)
+    first, width = _unpacked(builder, across, 2)
+    first = builder.add(first, I64(tap))
+    item = Vector(dtype, 1).itemsize
+    strips = []
+    columns = simd.inside(builder, first, width, lanes // group)
+    start = builder.add(source, builder.mul(first, I64(item)))
+    for member in range(group):
+        wanted = builder.add(y, builder.mul(rise, I64(member)))
+        row, exists = _nearest(builder, wanted, height)
+        mask = columns
+        if operation == SUM:
+            mask = builder.and_(mask, simd.splat_of(builder, exists, lanes // group))
+        address = builder.add(start, builder.mul(row, pitch))
+        strips.append(simd.load(builder, dtype, operation, address, mask))
+    return _side_by_side(builder, strips)
+
+
+def _spread(builder, strip, window, shape):
+    """Lanes whose column goes beyond the strip hold whatever is there: they aren't stored."""
+    (taps, step), (lanes, group) = window, shape
+    long, short = strip.type.count // group, lanes // group
+    return [
+        simd.shuffle(
+            builder,
+            strip,
+            [
+                member * long + min(tap + lane * step, long - 1)
+                for member in range(group)
+                for lane in range(short)
+            ],
+        )
+        for tap in range(taps)
+    ]
+
+
+def _reduced(builder, vector, taps, operation):
+    best = taps[0]
+    for other in taps[1:]:
+        best = simd.combined(builder, vector, other, best, operation)
+    return best
+
+
+def _columns(builder, across, shape, step):
+    """Return the column that the first tap of each window stands on."""
+    lanes, group = shape
+    first, _ = _unpacked(builder, across, 2)
+    steps = [column * step for column in range(lanes // group)] * group
+    start = simd.splat_of(builder, builder.trunc(first, I32), lanes)
+    return builder.add(start, simd.constants(steps))
+
+
+def _clamped(builder, column):
+    zero = simd.constants([0] * column.type.count)
+    return builder.select(builder.icmp_signed("<", column, zero), zero, column)
+
+
+def _row_starts(builder, image, across, shape):
+    """Return the flat index at which each of a group's rows starts."""
+    lanes, group = shape
+    _, _, height, y, rise = _unpacked(builder, image, 5)
+    _, width = _unpacked(builder, across, 2)
+    starts = []
+    for member in range(group):
+        row, _ = _nearest(builder, builder.add(y, builder.mul(rise, I64(member))), height)
+        start = builder.trunc(builder.mul(row, width), I32)
+        starts.append(simd.splat_of(builder, start, lanes // group))
+    return _side_by_side(builder, starts)
+
+
+def _nearest(builder, row, height):
+    """Return the row of an image that is nearest to one, and whether it is that one."""
+    last = builder.sub(height, I64(1))
+    negative = builder.icmp_signed("<", row, I64(0))
+    beyond = builder.icmp_signed(">", row, last)
+    nearest = builder.select(negative, I64(0), builder.select(beyond, last, row))
+    return nearest, builder.icmp_signed("==", nearest, row)
+
+
+def _side_by_side(builder, vectors):
+    while len(vectors) > 1:
+        lanes = simd.constants(range(2 * vectors[0].type.count))
+        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+        vectors = [builder.shuffle_vector(one, other, lanes) for one, other in pairs]
+    return vectors[0]
