@@ -5,48 +5,74 @@ operation that a kernel carries out.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from convpool.request import Request
-from convpool.spec import MaxPool2dSpec
 
-WIDEST_WINDOW, LONGEST_STEP = 13, 4
-"""Columns under a window, and from one window to the next: each pair is compiled by itself."""
-
-OPERATIONS = ("max_pool2d", "max_pool2d_with_indices")
-DTYPES = (
-    *("float32", "float64", "int8", "int16", "int32", "int64"),
+FLOATS = ("float16", "float32", "float64")
+COMPARED = (
+    *(*FLOATS, "int8", "int16", "int32", "int64"),
     *("uint8", "uint16", "uint32", "uint64", "bool"),
 )
 LARGEST_PLANE = 2**31 - 2**10
 """Pixels of a plane: lanes count them in 32 bits."""
 
 
+def _refuses(dtypes: tuple[str, ...]) -> Callable[[Request], str | None]:
+    """Return the rule of an operation that takes these element types."""
+
+    def refusal(request: Request) -> str | None:
+        if request.dtype not in dtypes:
+            return f"no kernel for {request.dtype}"
+        height, width = request.image_shape[1:]
+        (top, bottom), (left, right) = request.spec.pads
+        pixels = (top + height + bottom) * (left + width + right)
+        if pixels > LARGEST_PLANE:
+            return f"planes of {pixels} pixels exceed {LARGEST_PLANE}"
+        return None
+
+    return refusal
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Which requests for an operation are refused, and the module whose `prepare` takes others."""
+
+    refusal: Callable[[Request], str | None]
+    module: str
+
+
+OPERATIONS = {
+    "max_pool2d": Operation(_refuses(COMPARED), "max_pooling"),
+    "max_pool2d_with_indices": Operation(_refuses(COMPARED), "max_pooling"),
+    "avg_pool2d": Operation(_refuses(FLOATS), "average_pooling"),
+    "max_unpool2d": Operation(_refuses(COMPARED), "unpooling"),
+}
+
+
 def refusal(request: Request) -> str | None:
     """Return why no kernel takes the request, or None if one does.
 
     Example:
-        >>> refusal(Request("max_pool2d", MaxPool2dSpec(3, dilation=2), (3, 32, 32), "float32"))
-        'dilation (2, 2) is not 1'
+        >>> from convpool.spec import AvgPool2dSpec
+        >>> refusal(Request("avg_pool2d", AvgPool2dSpec(3), (3, 32, 32), "int64"))
+        'no kernel for int64'
     """
-    spec = request.spec
-    if request.operation not in OPERATIONS or not isinstance(spec, MaxPool2dSpec):
+    operation = OPERATIONS.get(request.operation)
+    if operation is None:
         return f"no kernel for {request.operation}"
-    if request.dtype not in DTYPES:
-        return f"no kernel for {request.dtype}"
-    if spec.dilation != (1, 1):
-        return f"dilation {spec.dilation} is not 1"
-    taps, step = spec.kernel_size[1], spec.stride[1]
-    if taps > WIDEST_WINDOW or step > LONGEST_STEP:
-        return f"{taps} columns every {step} exceed {WIDEST_WINDOW} every {LONGEST_STEP}"
-    pixels = request.image_shape[1] * request.image_shape[2]
-    if pixels > LARGEST_PLANE:
-        return f"planes of {pixels} pixels exceed {LARGEST_PLANE}"
-    return None
+    return operation.refusal(request)
 
 
 def prepare(request: Request) -> Callable[..., Any]:
-    """Return the function of the arrays that carries out a request which wasn't refused."""
-    from convpool.kernels import max_pooling  # noqa: PLC0415 (Numba takes a while to import)
+    """Return the function of the arrays that carries out a request which wasn't refused.
 
-    return max_pooling.prepare(request)
+    Its keyword `out` is an array of the output's shape and element type, to be written and
+    returned; max pooling with indices has none.
+    """
+    # Numba takes a while to import.
+    module = import_module(f"convpool.kernels.{OPERATIONS[request.operation].module}")
+    run: Callable[..., Any] = module.prepare(request)
+    return run

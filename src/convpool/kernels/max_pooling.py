@@ -1,4 +1,4 @@
-"""Max pooling: which kernel carries out a layer, and the arrays around it."""
+"""Max pooling: the kernels that carry out a layer, and the arrays around them."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.arithmetic import Window, window_axes
-from convpool.kernels import memory, strips
+from convpool.kernels import channels_last, memory, separable, strips
+from convpool.kernels.layouts import WORTH_THREADS, laid_out, written
+from convpool.kernels.reducing import NO_DIVISORS, over_channels, over_planes, taps_inside
 from convpool.kernels.simd import DROP_NAN, KEEP_NAN
 from convpool.request import Request
 
@@ -15,53 +17,105 @@ if TYPE_CHECKING:
     from convpool.spec import MaxPool2dSpec
 
 Array = NDArray[Any]
-
-_WORTH_THREADS = 1 << 15  # numbers of input; two threads break even at half of that
-_CHUNK = 1 << 16  # bytes of input in planes that are pooled as one
+Axes = tuple[Window, Window]
+Search = Callable[[Array, Array, Array], None]
 
 
 def prepare(request: Request) -> Callable[..., Any]:
-    channels, height, width = request.image_shape
-    rows, columns = window_axes(cast("MaxPool2dSpec", request.spec), (height, width))
-    is_bool = request.dtype == "bool"
-    element = np.dtype("uint8" if is_bool else request.dtype)
-    with_indices = request.operation == "max_pool2d_with_indices"
-    stacked = (not with_indices and rows.before == 0 and rows.kernel <= rows.stride
-               and rows.stride * rows.output == height)
-    merged = rows
-    if stacked:
-        from dataclasses import replace
-        merged = replace(rows, size=4*height)
-    window = (rows.kernel, rows.stride, rows.before, columns.before)
-    plan = strips.strips_for(merged, columns, element.itemsize, DROP_NAN)
-    keep = strips.strips_for(merged, columns, element.itemsize, KEEP_NAN)
-    make = strips.indices_kernel if with_indices else strips.values_kernel
-    dropping = make(plan)
-    keeping = make(keep)
-    nothing = np.zeros(0)
-    oh, ow = rows.output, columns.output
+    """Return the function of images (N, C, H, W) requested: maxima, or those with indices."""
+    axes = window_axes(cast("MaxPool2dSpec", request.spec), request.image_shape[1:])  # type: ignore[arg-type]
+    if request.operation == "max_pool2d_with_indices":
+        return _with_indices(axes, request)
+    return _values(axes, request)
 
-    def run(images: Array) -> Any:
-        if is_bool: images = images.view(element)
-        if not (images.flags.c_contiguous and images.flags.aligned and images.dtype.isnative):
-            images = np.require(images, element, ["C", "A"])
-        batch = len(images)
-        output = memory.empty((batch, channels, oh, ow), element)
-        count = batch * channels
-        m = 1
-        if stacked:
-            while count % (2*m) == 0 and m * height*width*element.itemsize < _CHUNK: m*=2
-        planes = images.reshape(count//m, m*height, width)
-        pooled = output.reshape(count//m, m*oh, ow)
-        threads = planes.size >= _WORTH_THREADS
-        if with_indices:
-            indices = memory.empty(output.shape, np.int64)
-            arguments = planes, pooled, indices.reshape(pooled.shape), window
-        else:
-            arguments = planes, pooled, nothing, nothing, window
-        if dropping(*arguments, threads=threads):
-            keeping(*arguments, threads=threads)
-        if is_bool: output = output.view(np.bool_)
-        return (output, indices) if with_indices else output
+
+def _values(axes: Axes, request: Request) -> Callable[..., Array]:
+    element, plane = _element(request.dtype), _plane(axes)
+    planes = over_planes(axes, element, (DROP_NAN, KEEP_NAN), NO_DIVISORS)
+    channels = over_channels(axes, element, KEEP_NAN, NO_DIVISORS)
+
+    def run(images: Array, *, out: Array | None = None) -> Array:
+        images, last = laid_out(images.view(element) if request.dtype == "bool" else images)
+        result = None if out is None else out.view(element)
+        pool = channels if last else planes
+        result = written(
+            lambda output: pool(images, output),
+            (*images.shape[:2], *plane),
+            element,
+            result,
+            channels_last=last,
+        )
+        return _typed(result, request.dtype) if out is None else out
 
     return run
+
+
+def _with_indices(axes: Axes, request: Request) -> Callable[..., tuple[Array, Array]]:
+    element, plane = _element(request.dtype), _plane(axes)
+    planes, channels = _search_planes(axes, element), _search_channels(axes, element)
+
+    def run(images: Array) -> tuple[Array, Array]:
+        images, last = laid_out(images.view(element) if request.dtype == "bool" else images)
+        shape = (*images.shape[:2], *plane)
+        output = memory.empty(shape, element, channels_last=last)
+        indices = memory.empty(shape, np.int64, channels_last=last)
+        (channels if last else planes)(images, output, indices)
+        return _typed(output, request.dtype), indices
+
+    return run
+
+
+def _search_planes(axes: Axes, element: np.dtype[Any]) -> Search:
+    """Return what finds maxima and indices in images that are contiguous."""
+    rows, columns = axes
+    plans = [
+        strips.strips_for(rows, columns, element.itemsize, operation)
+        for operation in (DROP_NAN, KEEP_NAN)
+    ]
+    fixed: tuple[Any, ...] = ((rows.kernel, rows.stride, rows.before, columns.before),)
+    kernels = [strips.indices_kernel(plan) for plan in plans if plan]
+    if not kernels:
+        cells = [taps_inside(axis)[:, 2].copy() for axis in axes]
+        fixed = (*cells, separable.geometry(rows), separable.geometry(columns))
+        kernels = [
+            separable.indices_kernel(separable.Scratch(element.itemsize, operation))
+            for operation in (DROP_NAN, KEEP_NAN)
+        ]
+
+    def search(images: Array, output: Array, indices: Array) -> None:
+        count = images.shape[0] * images.shape[1]
+        planes, values, places = (
+            array.reshape(count, *array.shape[2:]) for array in (images, output, indices)
+        )
+        for kernel in kernels:
+            if not kernel(planes, values, places, *fixed, threads=images.size >= WORTH_THREADS):
+                break
+
+    return search
+
+
+def _search_channels(axes: Axes, element: np.dtype[Any]) -> Search:
+    """Return what finds maxima and indices in images in channels-last memory."""
+    taps = [taps_inside(axis) for axis in axes]
+    geometries = [separable.geometry(axis) for axis in axes]
+
+    def search(images: Array, output: Array, indices: Array) -> None:
+        lanes = channels_last.lanes_for(images.shape[1], max(4, element.itemsize))
+        kernel = channels_last.indices_kernel(channels_last.Channels(lanes, 0, KEEP_NAN))
+        arrays = (array.transpose(0, 2, 3, 1) for array in (images, output, indices))
+        kernel(*arrays, *taps, *geometries, threads=images.size >= WORTH_THREADS)
+
+    return search
+
+
+def _plane(axes: Axes) -> tuple[int, int]:
+    return axes[0].output, axes[1].output
+
+
+def _element(dtype: str) -> np.dtype[Any]:
+    """Return the element type that kernels see."""
+    return np.dtype("uint8" if dtype == "bool" else dtype)
+
+
+def _typed(array: Array, dtype: str) -> Array:
+    return array.view(np.bool_) if dtype == "bool" else array

@@ -237,8 +237,10 @@ def combined(builder, vector, one, other, operation):
     """Emit the larger of two vectors or their sum."""
     if operation == SUM:
         return (builder.fadd if vector.is_float else builder.add)(one, other)
-    wins = is_larger(builder, vector, one, other, operation)
-    return builder.select(wins, one, other)
+    larger = builder.select(compare(builder, vector, ">", one, other), one, other)
+    if operation == KEEP_NAN:  # one comparison less than with the mask of `is_larger`
+        return builder.select(has_nan(builder, vector, one, one), one, larger)
+    return larger
 
 
 def is_larger(builder, vector, one, other, operation):

@@ -48,6 +48,7 @@ WIDEST_WINDOW, LONGEST_STEP = 13, 4
 
 _BLOCK = 64  # bytes of output a block: one register of AVX-512
 _STRIP = 128  # bytes of input a strip, where more than one register of columns is under a block
+MOST_LANES, MOST_IN_GROUP = 64, 4
 _NARROWEST = 4  # lanes for a row in a group
 _FEW_ROWS = 3  # rows under a window that are unrolled
 NAMES = {DROP_NAN: "drop", KEEP_NAN: "keep", SUM: "sum"}
@@ -93,6 +94,7 @@ def strips_for(
     used = (columns.output - 1) * step + columns.kernel
     while (
         not alone
+        and group < MOST_IN_GROUP
         and columns.output <= lanes // (2 * group)
         and rows.output >= 2 * group
         and lanes // (2 * group) >= _NARROWEST
@@ -129,7 +131,7 @@ def values_kernel(strips: Strips) -> Kernel:
     kept_lanes = lanes if step == 1 else strip
 
     def pool(planes, output, row_divisors, column_divisors, window):  # type: ignore[no-untyped-def]
-        reach, stride, top, left = window
+        reach, stride, top, left, band_rows = window
         count, height, width = planes.shape
         _, out_height, out_width = output.shape
         pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
@@ -139,34 +141,38 @@ def values_kernel(strips: Strips) -> Kernel:
             source = planes.ctypes.data + plane * height * pitch
             target = output.ctypes.data + plane * out_height * out_pitch
             dropped = 0
-            for column in range(0, out_width, block):
-                across = (column * step - left, width)
-                stored = min(block, out_width - column)
-                older = newer = neutral(planes, kept_lanes, operation)
-                found = nan_lanes(newer, newer)
-                for t in range(shared):
-                    image = (source, pitch, height, t - top, stride)
-                    values, nan = load_rows(
-                        planes, image, across, (taps, step, strip), (lanes, group, operation)
-                    )
-                    older, newer, found = newer, values, either(found, nan)
-                for row in range(0, out_height, group):
-                    best = newer
-                    if shared == 2:
-                        best = combine(newer, older, operation)
-                    for t in range(shared, under):
-                        image = (source, pitch, height, row * stride - top + t, stride)
+            for band in range(0, out_height, band_rows):
+                for column in range(0, out_width, block):
+                    across = (column * step - left, width)
+                    stored = min(block, out_width - column)
+                    older = newer = neutral(planes, kept_lanes, operation)
+                    found = nan_lanes(newer, newer)
+                    for t in range(shared):
+                        image = (source, pitch, height, band * stride - top + t, stride)
                         values, nan = load_rows(
                             planes, image, across, (taps, step, strip), (lanes, group, operation)
                         )
-                        best = values if t == 0 else combine(values, best, operation)
                         older, newer, found = newer, values, either(found, nan)
-                    best = finish_rows(best, (taps, step, strip), (lanes, group, operation))
-                    if is_sum:
-                        best = divide(best, row_divisors[row], column_divisors.ctypes.data + 8 * column)
-                    place = (target + row * out_pitch + column * planes.itemsize, out_pitch, out_height - row)
-                    store_group(best, place, stored, planes, group)
-                dropped |= any_lane(found)
+                    for row in range(band, min(band + band_rows, out_height), group):
+                        best = newer
+                        if shared == 2:
+                            best = combine(newer, older, operation)
+                        for t in range(shared, under):
+                            image = (source, pitch, height, row * stride - top + t, stride)
+                            values, nan = load_rows(
+                                planes, image, across, (taps, step, strip), (lanes, group, operation)
+                            )
+                            best = values if t == 0 else combine(values, best, operation)
+                            older, newer, found = newer, values, either(found, nan)
+                        best = finish_rows(best, (taps, step, strip), (lanes, group, operation))
+                        if is_sum:
+                            divisors = column_divisors.ctypes.data + 8 * column
+                            number = row_divisors[min(row, len(row_divisors) - 1)]
+                            best = divide(best, number, divisors)
+                        address = target + row * out_pitch + column * planes.itemsize
+                        place = (address, out_pitch, out_height - row)
+                        store_group(best, place, stored, planes, group)
+                    dropped |= any_lane(found)
             met_nan += dropped
         return met_nan > 0
 

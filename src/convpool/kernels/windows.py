@@ -13,6 +13,9 @@ from numba.extending import intrinsic
 from convpool.kernels import simd
 from convpool.kernels.simd import I32, I64, SUM, Vector, vector_for
 
+NO_CELL = 2**31 - 1
+"""The index of what is no cell of an image."""
+
 
 @intrinsic(prefer_literal=True)
 def load_rows(_context, like, _image, _across, window, shape):
@@ -148,6 +151,83 @@ def store_group(_context, vector, _place, _count, like, group):
         return context.get_dummy_value()
 
     return types.void(vector, _NUMBERS3, types.intp, like, group), generate
+
+
+@intrinsic(prefer_literal=True)
+def load_whole(_context, like, _address, shape):
+    """Load a vector that `store_whole` stored; `shape` is (lanes, operation)."""
+    vector = vector_for(like.dtype, *literals(shape))
+
+    def generate(_context, builder, _signature, values):
+        place = simd.pointer(builder, values[1], vector)
+        return builder.load(place, align=vector.itemsize)
+
+    return vector(like, types.intp, shape), generate
+
+
+@intrinsic
+def store_whole(_context, vector, _address):
+    """Store all lanes of a vector to an address of scratch memory, as they are."""
+
+    def generate(context, builder, _signature, values):
+        place = simd.pointer(builder, values[1], vector)
+        builder.store(values[0], place, align=vector.itemsize)
+        return context.get_dummy_value()
+
+    return types.void(vector, types.intp), generate
+
+
+@intrinsic
+def row_indices(_context, like, _start, _first, _width):
+    """Return the int32 vector of start + first + lane, as wide as `like`.
+
+    Where first + lane is outside 0..width, it holds the largest int32: no cell.
+    """
+    numbers = Vector(types.int32, like.lanes)
+
+    def generate(_context, builder, _signature, values):
+        start = builder.trunc(builder.add(values[1], values[2]), I32)
+        steps = simd.constants(range(like.lanes))
+        at = builder.add(simd.splat_of(builder, start, like.lanes), steps)
+        mask = simd.inside(builder, values[2], values[3], like.lanes)
+        return builder.select(mask, at, simd.constants([NO_CELL] * like.lanes))
+
+    return numbers(like, types.intp, types.intp, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def precedes(_context, one, _one_at, other, _other_at, operation):
+    """Return the mask of the lanes in which `one` is found rather than `other`, in whatever order.
+
+    That is the larger one, of equal ones the first; where NaN is kept, the last NaN.
+    """
+
+    def generate(_context, builder, _signature, values):
+        value, at, best, best_at = values[:4]
+        earlier = builder.icmp_signed("<", at, best_at)
+        tied = builder.and_(simd.compare(builder, one, "==", value, best), earlier)
+        wins = builder.or_(simd.compare(builder, one, ">", value, best), tied)
+        if operation.literal_value == simd.KEEP_NAN:
+            nan, best_nan = (simd.has_nan(builder, one, it, it) for it in (value, best))
+            keys_alike = builder.or_(builder.not_(best_nan), builder.not_(earlier))
+            wins = builder.or_(builder.and_(wins, builder.not_(best_nan)), nan)
+            wins = builder.and_(wins, keys_alike)
+        return wins
+
+    return Vector(types.boolean, one.lanes)(one, _one_at, other, _other_at, operation), generate
+
+
+@intrinsic
+def divide_all(_context, vector, _number):
+    """Divide a vector of sums by a number."""
+
+    def generate(_context, builder, _signature, values):
+        number = values[1]
+        if vector.dtype != types.float64:
+            number = builder.fptrunc(number, vector.llvm.element)
+        return builder.fdiv(values[0], simd.splat_of(builder, number, vector.lanes))
+
+    return vector(vector, types.float64), generate
 
 
 @intrinsic

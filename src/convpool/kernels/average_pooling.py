@@ -1,0 +1,61 @@
+"""Average pooling: the kernels that carry out a layer, and the arrays around them.
+
+Sums are kept in the element type, float16's in float32: down the columns first, then across, so
+that the rounding errors of k x k numbers grow as 2k does rather than as k*k. They are divided, not
+multiplied by a reciprocal: one rounding more at the end, as in the definition.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.arithmetic import Window, window_axes
+from convpool.kernels.layouts import laid_out, written
+from convpool.kernels.reducing import Divisors, over_channels, over_planes
+from convpool.kernels.simd import SUM
+from convpool.request import Request
+
+if TYPE_CHECKING:
+    from convpool.spec import AvgPool2dSpec
+
+Array = NDArray[Any]
+
+
+def prepare(request: Request) -> Callable[..., Array]:
+    """Return the function of images (N, C, H, W) that returns the means."""
+    spec = cast("AvgPool2dSpec", request.spec)
+    axes = window_axes(spec, request.image_shape[1:])  # type: ignore[arg-type]
+    element, plane = np.dtype(request.dtype), (axes[0].output, axes[1].output)
+    divisors = _divisors(spec, axes)
+    planes = over_planes(axes, element, (SUM,), divisors)
+    channels = over_channels(axes, element, SUM, divisors)
+
+    def run(images: Array, *, out: Array | None = None) -> Array:
+        images, last = laid_out(images)
+        pool = channels if last else planes
+        return written(
+            lambda output: pool(images, output),
+            (*images.shape[:2], *plane),
+            element,
+            out,
+            channels_last=last,
+        )
+
+    return run
+
+
+def _divisors(spec: "AvgPool2dSpec", axes: tuple[Window, Window]) -> Divisors:
+    """Return what sums are divided by; a window that has no cell gives 0/0, as in PyTorch."""
+    if spec.divisor_override is not None:
+        rows, columns = (np.ones(axis.output) for axis in axes)
+        return Divisors(rows * spec.divisor_override, columns, alike=True)
+    rows, columns = (
+        np.array(
+            [axis.cells(window, with_padding=spec.count_include_pad) for window in range(axis.output)],
+            np.float64,
+        )
+        for axis in axes
+    )
+    return Divisors(rows, columns, alike=bool((rows == rows[0]).all() and (columns == columns[0]).all()))
