@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convpool.arithmetic import Window, window_axes
 from convpool.kernels.layouts import laid_out, written
 from convpool.kernels.reducing import Divisors, over_channels, over_planes
-from convpool.kernels.simd import SUM
+from convpool.kernels.simd import HALF, SUM
 from convpool.request import Request
 
 if TYPE_CHECKING:
@@ -27,21 +27,24 @@ def prepare(request: Request) -> Callable[..., Array]:
     """Return the function of images (N, C, H, W) that returns the means."""
     spec = cast("AvgPool2dSpec", request.spec)
     axes = window_axes(spec, request.image_shape[1:])  # type: ignore[arg-type]
-    element, plane = np.dtype(request.dtype), (axes[0].output, axes[1].output)
+    dtype, plane = np.dtype(request.dtype), (axes[0].output, axes[1].output)
+    is_half = request.dtype == "float16"
+    element, operation = (
+        (np.dtype("int16"), HALF + SUM) if is_half else (dtype, SUM)
+    )
     divisors = _divisors(spec, axes)
-    planes = over_planes(axes, element, (SUM,), divisors)
-    channels = over_channels(axes, element, SUM, divisors)
+    planes = over_planes(axes, element, (operation,), divisors)
+    channels = over_channels(axes, element, operation, divisors)
 
     def run(images: Array, *, out: Array | None = None) -> Array:
-        images, last = laid_out(images)
+        images, last = laid_out(images, element)
         pool = channels if last else planes
-        return written(
-            lambda output: pool(images, output),
-            (*images.shape[:2], *plane),
-            element,
-            out,
-            channels_last=last,
-        )
+        shape = (*images.shape[:2], *plane)
+
+        def write(output: Array) -> None:
+            pool(images, output.view(element))
+
+        return written(write, shape, dtype, out, channels_last=last)
 
     return run
 

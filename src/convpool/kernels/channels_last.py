@@ -10,8 +10,8 @@ from functools import cache
 from numba import prange
 
 from convpool.kernels.jit import Kernel
-from convpool.kernels.simd import SUM, choose, combine, larger, load_row, neutral, splat, store_row
-from convpool.kernels.strips import NAMES
+from convpool.kernels.simd import adds, choose, combine, larger, load_row, neutral, splat, store_row
+from convpool.kernels.strips import name_of
 from convpool.kernels.windows import divide_all, widen
 
 
@@ -41,7 +41,7 @@ def values_kernel(channels: Channels) -> Kernel:
     image (OH, 2), from and to; and of both axes (taps, stride, padding before, dilation).
     """
     lanes, shared, operation = channels.lanes, channels.shared, channels.operation
-    is_sum = operation == SUM
+    is_sum = adds(operation)
 
     def pool(images, output, row_divisors, column_divisors, row_taps, down, across):  # type: ignore[no-untyped-def]
         _, stride, top, spread = down
@@ -84,7 +84,7 @@ def values_kernel(channels: Channels) -> Kernel:
                             best = divide_all(best, row_divisors[row] * column_divisors[place])
                         store_row(best, target + place * out_pixel + channel * item, stored, images)
 
-    return Kernel(pool, variant=f"values-{NAMES[operation]}")
+    return Kernel(pool, variant=f"values-{name_of(operation)}")
 
 
 @cache
@@ -128,4 +128,4 @@ def indices_kernel(channels: Channels) -> Kernel:
                     address = indices.ctypes.data + place_of_block * 8
                     store_row(widen(best_at), address, stored, indices)
 
-    return Kernel(pool, variant=f"indices-{NAMES[operation]}")
+    return Kernel(pool, variant=f"indices-{name_of(operation)}")

@@ -14,19 +14,23 @@ WORTH_THREADS = 1 << 15
 """Numbers of input from which pooling uses threads; two break even at half of that."""
 
 
-def laid_out(images: Array) -> tuple[Array, bool]:
+def laid_out(images: Array, element: np.dtype[Any]) -> tuple[Array, bool]:
     """Return images (N, C, H, W) as kernels read them, and whether that is channels-last.
 
-    Both layouts are read as they are; anything else is copied once.
+    Both layouts are read as they are, as numbers of an element type of the same size; anything else
+    is copied once.
     """
-    flags = images.flags
-    if flags.aligned and images.dtype.isnative:
-        if flags.c_contiguous:
-            return images, False
-        if memory.is_channels_last(images):
-            return images, True
-    native = images.dtype.newbyteorder("=")
-    return np.require(images, native, ["C", "A"]), False
+    last = False
+    if not _is_plain(images):
+        images = np.require(images, images.dtype.newbyteorder("="), ["A"])
+    if not images.flags.c_contiguous:
+        last = memory.is_channels_last(images)
+        images = images if last else np.ascontiguousarray(images)
+    return (images if images.dtype == element else images.view(element)), last
+
+
+def _is_plain(array: Array) -> bool:
+    return array.flags.aligned and array.dtype.isnative
 
 
 def written(
@@ -46,8 +50,8 @@ def written(
         result = memory.empty(shape, dtype, channels_last=channels_last)
         write(result)
         return result
-    fits, is_last = laid_out(out)
-    if fits is out and (is_last == channels_last or 1 in (shape[1], shape[2] * shape[3])):
+    order = out.transpose(0, 2, 3, 1) if channels_last else out
+    if _is_plain(out) and order.flags.c_contiguous:
         write(out)
     else:
         out[...] = written(write, shape, dtype, None, channels_last=channels_last)

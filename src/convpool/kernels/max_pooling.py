@@ -10,7 +10,7 @@ from convpool.arithmetic import Window, window_axes
 from convpool.kernels import channels_last, memory, separable, strips
 from convpool.kernels.layouts import WORTH_THREADS, laid_out, written
 from convpool.kernels.reducing import NO_DIVISORS, over_channels, over_planes, taps_inside
-from convpool.kernels.simd import DROP_NAN, KEEP_NAN
+from convpool.kernels.simd import DROP_NAN, HALF, KEEP_NAN
 from convpool.request import Request
 
 if TYPE_CHECKING:
@@ -30,46 +30,46 @@ def prepare(request: Request) -> Callable[..., Any]:
 
 
 def _values(axes: Axes, request: Request) -> Callable[..., Array]:
-    element, plane = _element(request.dtype), _plane(axes)
-    planes = over_planes(axes, element, (DROP_NAN, KEEP_NAN), NO_DIVISORS)
-    channels = over_channels(axes, element, KEEP_NAN, NO_DIVISORS)
+    element, dtype, plane = _element(request.dtype), np.dtype(request.dtype), _plane(axes)
+    form = _form(request.dtype)
+    # The key of NaN is larger than all others.
+    operations = (HALF + DROP_NAN,) if form else (DROP_NAN, KEEP_NAN)
+    planes = over_planes(axes, element, operations, NO_DIVISORS)
+    channels = over_channels(axes, element, form + (DROP_NAN if form else KEEP_NAN), NO_DIVISORS)
 
     def run(images: Array, *, out: Array | None = None) -> Array:
-        images, last = laid_out(images.view(element) if request.dtype == "bool" else images)
-        result = None if out is None else out.view(element)
+        images, last = laid_out(images, element)
         pool = channels if last else planes
-        result = written(
-            lambda output: pool(images, output),
-            (*images.shape[:2], *plane),
-            element,
-            result,
-            channels_last=last,
-        )
-        return _typed(result, request.dtype) if out is None else out
+        shape = (*images.shape[:2], *plane)
+
+        def write(output: Array) -> None:
+            pool(images, output.view(element))
+
+        return written(write, shape, dtype, out, channels_last=last)
 
     return run
 
 
 def _with_indices(axes: Axes, request: Request) -> Callable[..., tuple[Array, Array]]:
     element, plane = _element(request.dtype), _plane(axes)
-    planes, channels = _search_planes(axes, element), _search_channels(axes, element)
+    planes, channels = (search(axes, element, _form(request.dtype)) for search in (_search_planes, _search_channels))
 
     def run(images: Array) -> tuple[Array, Array]:
-        images, last = laid_out(images.view(element) if request.dtype == "bool" else images)
+        images, last = laid_out(images, element)
         shape = (*images.shape[:2], *plane)
         output = memory.empty(shape, element, channels_last=last)
         indices = memory.empty(shape, np.int64, channels_last=last)
         (channels if last else planes)(images, output, indices)
-        return _typed(output, request.dtype), indices
+        return output.view(request.dtype), indices
 
     return run
 
 
-def _search_planes(axes: Axes, element: np.dtype[Any]) -> Search:
+def _search_planes(axes: Axes, element: np.dtype[Any], form: int) -> Search:
     """Return what finds maxima and indices in images that are contiguous."""
     rows, columns = axes
     plans = [
-        strips.strips_for(rows, columns, element.itemsize, operation)
+        strips.strips_for(rows, columns, element.itemsize, form + operation)
         for operation in (DROP_NAN, KEEP_NAN)
     ]
     fixed: tuple[Any, ...] = ((rows.kernel, rows.stride, rows.before, columns.before),)
@@ -78,7 +78,7 @@ def _search_planes(axes: Axes, element: np.dtype[Any]) -> Search:
         cells = [taps_inside(axis)[:, 2].copy() for axis in axes]
         fixed = (*cells, separable.geometry(rows), separable.geometry(columns))
         kernels = [
-            separable.indices_kernel(separable.Scratch(element.itemsize, operation))
+            separable.indices_kernel(separable.Scratch(element.itemsize, form + operation))
             for operation in (DROP_NAN, KEEP_NAN)
         ]
 
@@ -94,14 +94,14 @@ def _search_planes(axes: Axes, element: np.dtype[Any]) -> Search:
     return search
 
 
-def _search_channels(axes: Axes, element: np.dtype[Any]) -> Search:
+def _search_channels(axes: Axes, element: np.dtype[Any], form: int) -> Search:
     """Return what finds maxima and indices in images in channels-last memory."""
     taps = [taps_inside(axis) for axis in axes]
     geometries = [separable.geometry(axis) for axis in axes]
 
     def search(images: Array, output: Array, indices: Array) -> None:
         lanes = channels_last.lanes_for(images.shape[1], max(4, element.itemsize))
-        kernel = channels_last.indices_kernel(channels_last.Channels(lanes, 0, KEEP_NAN))
+        kernel = channels_last.indices_kernel(channels_last.Channels(lanes, 0, form + KEEP_NAN))
         arrays = (array.transpose(0, 2, 3, 1) for array in (images, output, indices))
         kernel(*arrays, *taps, *geometries, threads=images.size >= WORTH_THREADS)
 
@@ -114,8 +114,8 @@ def _plane(axes: Axes) -> tuple[int, int]:
 
 def _element(dtype: str) -> np.dtype[Any]:
     """Return the element type that kernels see."""
-    return np.dtype("uint8" if dtype == "bool" else dtype)
+    return np.dtype({"bool": "uint8", "float16": "int16"}.get(dtype, dtype))
 
 
-def _typed(array: Array, dtype: str) -> Array:
-    return array.view(np.bool_) if dtype == "bool" else array
+def _form(dtype: str) -> int:
+    return HALF if dtype == "float16" else 0

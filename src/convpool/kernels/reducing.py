@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convpool.arithmetic import Window
 from convpool.kernels import channels_last, separable, strips
 from convpool.kernels.layouts import WORTH_THREADS
-from convpool.kernels.simd import DROP_NAN, SUM
+from convpool.kernels.simd import HALF, SUM
 
 Array = NDArray[Any]
 Axes = tuple[Window, Window]
@@ -62,7 +62,7 @@ def over_planes(
         by_column[:] = divisors.columns[0]
     fixed: tuple[Any, ...] = divisors.rows[:1] if divisors.alike else divisors.rows, by_column
     if plans[0] is None:
-        size = 4 if element == np.float16 and operations == (SUM,) else element.itemsize
+        size = 4 if operations == (HALF + SUM,) else element.itemsize
         kernels = [
             separable.values_kernel(separable.Scratch(size, operation)) for operation in operations
         ]

@@ -14,7 +14,7 @@ from numba import prange
 from convpool.arithmetic import Window
 from convpool.kernels.jit import Kernel
 from convpool.kernels.simd import (
-    SUM,
+    adds,
     any_lane,
     choose,
     combine,
@@ -24,11 +24,12 @@ from convpool.kernels.simd import (
     neutral,
     store_row,
 )
-from convpool.kernels.strips import NAMES
+from convpool.kernels.strips import name_of
 from convpool.kernels.windows import (
     NO_CELL,
     divide,
     load_whole,
+    packed,
     precedes,
     row_indices,
     store_whole,
@@ -59,8 +60,8 @@ def values_kernel(scratch: Scratch) -> Kernel:
     of the vertical and the horizontal axis (taps, stride, padding before, dilation).
     """
     item, operation = scratch.itemsize, scratch.operation
-    lanes, is_sum = _VECTOR // item, operation == SUM
-    word = np.dtype(f"u{item}")
+    lanes, is_sum = _VECTOR // item, adds(operation)
+    word, shape = np.dtype(f"u{item}"), packed(lanes, operation)
 
     def pool(planes, output, row_divisors, column_divisors, down, across):  # type: ignore[no-untyped-def]
         reach, stride, top, spread = down
@@ -70,7 +71,7 @@ def values_kernel(scratch: Scratch) -> Kernel:
         pitch = width * planes.itemsize
         line = (out_width - 1) * step + (taps - 1) * apart + 1
         band = min(out_height, max(1, _BAND // (line * item)))
-        met_nan = 0
+        met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
         for plane in prange(count):
             source = planes.ctypes.data + plane * height * pitch
             target = output.ctypes.data + plane * out_height * out_width * planes.itemsize
@@ -98,14 +99,14 @@ def values_kernel(scratch: Scratch) -> Kernel:
                     more = min(done, taps - done)
                     far = more * apart * item
                     for address in range(scratch, scratch + rows * line * item, lanes * item):
-                        best = load_whole(planes, address, (lanes, operation))
+                        best = load_whole(planes, address, shape)
                         if is_sum:
                             for t in range(1, taps):
                                 here = address + t * apart * item
-                                values = load_whole(planes, here, (lanes, operation))
+                                values = load_whole(planes, here, shape)
                                 best = combine(values, best, operation)
                         else:
-                            values = load_whole(planes, address + far, (lanes, operation))
+                            values = load_whole(planes, address + far, shape)
                             best = combine(values, best, operation)
                         store_whole(best, address)
                     done = taps if is_sum else done + more
@@ -115,7 +116,7 @@ def values_kernel(scratch: Scratch) -> Kernel:
                             memory[row * line + column] = memory[row * line + column * step]
                     for column in range(0, out_width, lanes):
                         address = scratch + (row * line + column) * item
-                        best = load_whole(planes, address, (lanes, operation))
+                        best = load_whole(planes, address, shape)
                         if is_sum:
                             divisors = column_divisors.ctypes.data + 8 * column
                             number = row_divisors[min(start + row, len(row_divisors) - 1)]
@@ -123,10 +124,11 @@ def values_kernel(scratch: Scratch) -> Kernel:
                         pixel = (start + row) * out_width + column
                         address = target + pixel * planes.itemsize
                         store_row(best, address, min(lanes, out_width - column), planes)
-            met_nan += any_lane(found)
-        return met_nan > 0
+            if any_lane(found):
+                met_nan[0] = 1
+        return met_nan[0] > 0
 
-    return Kernel(pool, variant=f"values-{NAMES[operation]}")
+    return Kernel(pool, variant=f"values-{name_of(operation)}")
 
 
 @cache
@@ -138,7 +140,7 @@ def indices_kernel(scratch: Scratch) -> Kernel:
     """
     item, operation = scratch.itemsize, scratch.operation
     lanes = _VECTOR // item
-    word = np.dtype(f"u{item}")
+    word, shape, at_shape = np.dtype(f"u{item}"), packed(lanes, operation), packed(lanes, 0)
 
     def pool(planes, output, indices, row_cells, column_cells, down, across):  # type: ignore[no-untyped-def]
         reach, stride, top, spread = down
@@ -147,7 +149,7 @@ def indices_kernel(scratch: Scratch) -> Kernel:
         _, out_height, out_width = output.shape
         pitch = width * item
         line = (out_width - 1) * step + (taps - 1) * apart + 1
-        met_nan = 0
+        met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
         for plane in prange(count):
             source = planes.ctypes.data + plane * height * pitch
             memory = np.empty(2 * line + 4 * lanes, word)
@@ -176,11 +178,11 @@ def indices_kernel(scratch: Scratch) -> Kernel:
                 while done < taps:
                     more = min(done, taps - done)
                     for place in range(0, line, lanes):
-                        best = load_whole(planes, scratch + place * item, (lanes, operation))
-                        best_at = load_whole(found_at, numbers + place * 4, (lanes, operation))
+                        best = load_whole(planes, scratch + place * item, shape)
+                        best_at = load_whole(found_at, numbers + place * 4, at_shape)
                         there = place + more * apart
-                        values = load_whole(planes, scratch + there * item, (lanes, operation))
-                        values_at = load_whole(found_at, numbers + there * 4, (lanes, operation))
+                        values = load_whole(planes, scratch + there * item, shape)
+                        values_at = load_whole(found_at, numbers + there * 4, at_shape)
                         wins = precedes(values, values_at, best, best_at, operation)
                         store_whole(choose(wins, values, best), scratch + place * item)
                         store_whole(choose(wins, values_at, best_at), numbers + place * 4)
@@ -193,10 +195,11 @@ def indices_kernel(scratch: Scratch) -> Kernel:
                     indices[plane, row, column] = cell
                 pixel = (plane * out_height + row) * out_width
                 for column in range(0, out_width, lanes):
-                    best = load_whole(planes, scratch + column * item, (lanes, operation))
+                    best = load_whole(planes, scratch + column * item, shape)
                     address = output.ctypes.data + (pixel + column) * item
                     store_row(best, address, min(lanes, out_width - column), planes)
-            met_nan += any_lane(found)
-        return met_nan > 0
+            if any_lane(found):
+                met_nan[0] = 1
+        return met_nan[0] > 0
 
-    return Kernel(pool, variant=f"indices-{NAMES[operation]}")
+    return Kernel(pool, variant=f"indices-{name_of(operation)}")

@@ -58,6 +58,8 @@ class _VectorModel(models.PrimitiveModel):
 DROP_NAN, KEEP_NAN, SUM = 0, 1, 2
 """What is done with two vectors: the larger numbers, where NaN is never larger or always, or sums.
 """
+HALF = 4
+"""Added to what is done, where int16 numbers are the bits of float16 (Numba has no arrays of it)."""
 
 
 @intrinsic(prefer_literal=True)
@@ -177,14 +179,24 @@ def choose(_context, mask, one, other):
 
 def vector_for(dtype, lanes, operation):
     """Return the type of the vector that numbers of a type are loaded into for an operation."""
-    if dtype == types.float16 and operation == SUM:
-        return Vector(types.float32, lanes)
-    return Vector(dtype, lanes)
+    if not operation & HALF:
+        return Vector(dtype, lanes)
+    return Vector(types.float32 if adds(operation) else types.float16, lanes)
+
+
+def adds(operation):
+    """Tell whether an operation adds up, whatever the numbers are."""
+    return operation & ~HALF == SUM
+
+
+def keeps_nan(operation):
+    """Tell whether an operation finds the larger numbers and keeps NaN."""
+    return operation & ~HALF == KEEP_NAN
 
 
 def neutral_number(vector, operation):
     """Return the number that an operation leaves others as they are with."""
-    if operation == SUM:
+    if adds(operation):
         return 0
     if vector.is_float:
         return float("-inf")
@@ -197,8 +209,8 @@ def neutral_number(vector, operation):
 def load(builder, dtype, operation, address, mask):
     """Emit a load of the lanes in a mask; the others get what the operation leaves as it is."""
     stored = Vector(dtype, mask.type.count)
-    if stored.has_keys:
-        filling = 0 if operation == SUM else half.LOWEST_BITS
+    if operation & HALF:
+        filling = 0 if adds(operation) else half.LOWEST_BITS
     else:
         filling = neutral_number(stored, operation)
     loaded = call(
@@ -210,18 +222,18 @@ def load(builder, dtype, operation, address, mask):
         mask,
         half.constant(stored.llvm, filling),
     )
-    if not stored.has_keys:
+    if not operation & HALF:
         return loaded
-    convert = half.to_float32 if operation == SUM else half.keys
-    return convert(builder, loaded)
+    return (half.to_float32 if adds(operation) else half.keys)(builder, loaded)
 
 
 def store(builder, vector, dtype, value, address, mask):
     """Emit a store of the lanes in a mask."""
     stored = Vector(dtype, vector.lanes)
-    if stored.has_keys:
-        convert = half.from_keys if vector.has_keys else half.from_float32
-        value = convert(builder, value)
+    if vector.has_keys:
+        value = half.from_keys(builder, value)
+    elif vector.is_float and not stored.is_float:
+        value = half.from_float32(builder, value)
     call(
         builder,
         f"llvm.masked.store.{stored.suffix}.p0",
@@ -235,10 +247,10 @@ def store(builder, vector, dtype, value, address, mask):
 
 def combined(builder, vector, one, other, operation):
     """Emit the larger of two vectors or their sum."""
-    if operation == SUM:
+    if adds(operation):
         return (builder.fadd if vector.is_float else builder.add)(one, other)
     larger = builder.select(compare(builder, vector, ">", one, other), one, other)
-    if operation == KEEP_NAN:  # one comparison less than with the mask of `is_larger`
+    if keeps_nan(operation):  # one comparison less than with the mask of `is_larger`
         return builder.select(has_nan(builder, vector, one, one), one, larger)
     return larger
 
@@ -246,7 +258,7 @@ def combined(builder, vector, one, other, operation):
 def is_larger(builder, vector, one, other, operation):
     """Emit the mask of the lanes in which one vector is larger, or holds NaN that is kept."""
     wins = compare(builder, vector, ">", one, other)
-    return builder.or_(wins, has_nan(builder, vector, one, one)) if operation == KEEP_NAN else wins
+    return builder.or_(wins, has_nan(builder, vector, one, one)) if keeps_nan(operation) else wins
 
 
 def has_nan(builder, vector, one, other):

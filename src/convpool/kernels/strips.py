@@ -17,14 +17,14 @@ tells whether there was any, and if so all is done again and kept.
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 from numba import prange
 
 from convpool.arithmetic import Window
 from convpool.kernels.jit import Kernel
 from convpool.kernels.simd import (
-    DROP_NAN,
-    KEEP_NAN,
-    SUM,
+    HALF,
+    adds,
     any_lane,
     choose,
     combine,
@@ -38,6 +38,7 @@ from convpool.kernels.windows import (
     finish_rows,
     load_first_largest,
     load_rows,
+    packed,
     store_group,
     widen,
     zeros,
@@ -51,7 +52,6 @@ _STRIP = 128  # bytes of input a strip, where more than one register of columns 
 MOST_LANES, MOST_IN_GROUP = 64, 4
 _NARROWEST = 4  # lanes for a row in a group
 _FEW_ROWS = 3  # rows under a window that are unrolled
-NAMES = {DROP_NAN: "drop", KEEP_NAN: "keep", SUM: "sum"}
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,11 @@ def strips_for(
     )
 
 
+def name_of(operation: int) -> str:
+    """Return a short name of an operation, for the cache's files."""
+    return ("drop", "keep", "sum")[operation & ~HALF] + ("-half" if operation & HALF else "")
+
+
 def _power_of_two(number: int) -> int:
     """Return the smallest power of two that isn't below a number."""
     return 1 << (number - 1).bit_length()
@@ -127,16 +132,17 @@ def values_kernel(strips: Strips) -> Kernel:
     """
     taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
     lanes, group, operation = strips.lanes, strips.group, strips.operation
-    rows, shared, is_sum = strips.rows, strips.shared, operation == SUM
+    window, shape = packed(taps, step, strip), packed(lanes, group, operation)
+    rows, shared, is_sum = strips.rows, strips.shared, adds(operation)
     kept_lanes = lanes if step == 1 else strip
 
-    def pool(planes, output, row_divisors, column_divisors, window):  # type: ignore[no-untyped-def]
-        reach, stride, top, left, band_rows = window
+    def pool(planes, output, row_divisors, column_divisors, geometry):  # type: ignore[no-untyped-def]
+        reach, stride, top, left, band_rows = geometry
         count, height, width = planes.shape
         _, out_height, out_width = output.shape
         pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
         under = rows if rows else reach
-        met_nan = 0
+        met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
         for plane in prange(count):
             source = planes.ctypes.data + plane * height * pitch
             target = output.ctypes.data + plane * out_height * out_pitch
@@ -150,7 +156,7 @@ def values_kernel(strips: Strips) -> Kernel:
                     for t in range(shared):
                         image = (source, pitch, height, band * stride - top + t, stride)
                         values, nan = load_rows(
-                            planes, image, across, (taps, step, strip), (lanes, group, operation)
+                            planes, image, across, window, shape
                         )
                         older, newer, found = newer, values, either(found, nan)
                     for row in range(band, min(band + band_rows, out_height), group):
@@ -160,11 +166,11 @@ def values_kernel(strips: Strips) -> Kernel:
                         for t in range(shared, under):
                             image = (source, pitch, height, row * stride - top + t, stride)
                             values, nan = load_rows(
-                                planes, image, across, (taps, step, strip), (lanes, group, operation)
+                                planes, image, across, window, shape
                             )
                             best = values if t == 0 else combine(values, best, operation)
                             older, newer, found = newer, values, either(found, nan)
-                        best = finish_rows(best, (taps, step, strip), (lanes, group, operation))
+                        best = finish_rows(best, window, shape)
                         if is_sum:
                             divisors = column_divisors.ctypes.data + 8 * column
                             number = row_divisors[min(row, len(row_divisors) - 1)]
@@ -173,10 +179,11 @@ def values_kernel(strips: Strips) -> Kernel:
                         place = (address, out_pitch, out_height - row)
                         store_group(best, place, stored, planes, group)
                     dropped |= any_lane(found)
-            met_nan += dropped
-        return met_nan > 0
+            if dropped:
+                met_nan[0] = 1
+        return met_nan[0] > 0
 
-    return Kernel(pool, variant=f"values-{NAMES[operation]}")
+    return Kernel(pool, variant=f"values-{name_of(operation)}")
 
 
 @cache
@@ -187,15 +194,16 @@ def indices_kernel(strips: Strips) -> Kernel:
     """
     taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
     lanes, group, operation = strips.lanes, strips.group, strips.operation
+    window, shape = packed(taps, step, strip), packed(lanes, group, operation)
     rows, shared = strips.rows, strips.shared
 
-    def pool(planes, output, indices, window):  # type: ignore[no-untyped-def]  # compiled
-        reach, stride, top, left = window
+    def pool(planes, output, indices, geometry):  # type: ignore[no-untyped-def]  # compiled
+        reach, stride, top, left = geometry
         count, height, width = planes.shape
         _, out_height, out_width = output.shape
         pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
         under = rows if rows else reach
-        met_nan = 0
+        met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
         for plane in prange(count):
             source = planes.ctypes.data + plane * height * pitch
             first_pixel = plane * out_height * out_width
@@ -210,7 +218,7 @@ def indices_kernel(strips: Strips) -> Kernel:
                 for t in range(shared):
                     image = (source, pitch, height, t - top, stride)
                     values, at, nan = load_first_largest(
-                        planes, image, across, (taps, step, strip), (lanes, group, operation)
+                        planes, image, across, window, shape
                     )
                     older, older_at, newer, newer_at = newer, newer_at, values, at
                     found = either(found, nan)
@@ -223,7 +231,7 @@ def indices_kernel(strips: Strips) -> Kernel:
                     for t in range(shared, under):
                         image = (source, pitch, height, row * stride - top + t, stride)
                         values, at, nan = load_first_largest(
-                            planes, image, across, (taps, step, strip), (lanes, group, operation)
+                            planes, image, across, window, shape
                         )
                         if t == 0:
                             best, best_at = values, at
@@ -239,7 +247,8 @@ def indices_kernel(strips: Strips) -> Kernel:
                     place = (indices.ctypes.data + pixel * 8, out_width * 8, left_over)
                     store_group(widen(best_at), place, stored, indices, group)
                 dropped |= any_lane(found)
-            met_nan += dropped
-        return met_nan > 0
+            if dropped:
+                met_nan[0] = 1
+        return met_nan[0] > 0
 
-    return Kernel(pool, variant=f"indices-{NAMES[operation]}")
+    return Kernel(pool, variant=f"indices-{name_of(operation)}")

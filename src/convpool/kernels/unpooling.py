@@ -28,12 +28,11 @@ def prepare(request: Request) -> Callable[..., Array]:
     def run(
         values: Array, indices: Array, plane: tuple[int, int], *, out: Array | None = None
     ) -> Array:
-        values, last = laid_out(values.view(element) if values.dtype.isnative else values)
-        places, places_last = laid_out(indices)
-        if places_last != last:
-            memory_order = (0, 2, 3, 1) if last else (0, 1, 2, 3)
-            back = (0, 3, 1, 2) if last else (0, 1, 2, 3)
-            places = np.ascontiguousarray(places.transpose(memory_order)).transpose(back)
+        values, last = laid_out(values, word)
+        if last:
+            places = np.require(indices.transpose(0, 2, 3, 1), np.int64, ["C", "A"])
+        else:
+            places = np.require(indices, np.int64, ["C", "A"])
         scatter = _over_channels() if last else _over_planes()
         batch, channels, height, width = values.shape
         cells = plane[0] * plane[1]
@@ -41,16 +40,17 @@ def prepare(request: Request) -> Callable[..., Array]:
         def write(output: Array) -> None:
             into = output.view(word)
             if last:
-                shapes = ((batch, height * width, channels), (batch, cells, channels))
-                arrays = [array.transpose(0, 2, 3, 1) for array in (values.view(word), places, into)]
+                shape, cells_shape = (batch, height * width, channels), (batch, cells, channels)
+                from_, into = values.transpose(0, 2, 3, 1), into.transpose(0, 2, 3, 1)
             else:
-                shapes = ((batch * channels, height * width), (batch * channels, cells))
-                arrays = [values.view(word), places, into]
-            arguments = [
-                array.reshape(shape)
-                for array, shape in zip(arrays, (shapes[0], shapes[0], shapes[1]), strict=True)
-            ]
-            scatter(*arguments, threads=output.size >= WORTH_THREADS)
+                shape, cells_shape = (batch * channels, height * width), (batch * channels, cells)
+                from_ = values
+            scatter(
+                from_.reshape(shape),
+                places.reshape(shape),
+                into.reshape(cells_shape),
+                threads=output.size >= WORTH_THREADS,
+            )
 
         shape = (batch, channels, *plane)
         return written(write, shape, element, out, channels_last=last)

@@ -11,7 +11,29 @@ from numba import types
 from numba.extending import intrinsic
 
 from convpool.kernels import simd
-from convpool.kernels.simd import I32, I64, SUM, Vector, vector_for
+from convpool.kernels.simd import I32, I64, Vector, vector_for
+
+_PACKED_BITS = 9
+
+
+def packed(*numbers):
+    """Return one int for a few numbers from 0 to 511, since only an int stays literal.
+
+    In loops that run in parallel, Numba passes tuples on from outside.
+    """
+    return sum(number << _PACKED_BITS * place for place, number in enumerate(numbers))
+
+
+def unpacked(literal, count):
+    """Return the numbers that were packed into a literal int.
+
+    Example:
+        >>> unpacked(types.literal(packed(3, 2, 32)), 3)
+        (3, 2, 32)
+    """
+    whole, mask = literal.literal_value, (1 << _PACKED_BITS) - 1
+    return tuple(whole >> _PACKED_BITS * place & mask for place in range(count))
+
 
 NO_CELL = 2**31 - 1
 """The index of what is no cell of an image."""
@@ -29,8 +51,8 @@ def load_rows(_context, like, _image, _across, window, shape):
     window to the next, lanes of the strips where that isn't 1), `shape` is (lanes of the windows,
     rows of a group, operation).
     """
-    taps, step, strip = literals(window)
-    lanes, group, operation = literals(shape)
+    taps, step, strip = unpacked(window, 3)
+    lanes, group, operation = unpacked(shape, 3)
     vector = vector_for(like.dtype, lanes if step == 1 else strip, operation)
     mask = Vector(types.boolean, vector.lanes)
     result = types.Tuple((vector, mask))
@@ -54,8 +76,8 @@ def load_rows(_context, like, _image, _across, window, shape):
 @intrinsic(prefer_literal=True)
 def finish_rows(_context, rows, window, shape):
     """Return the results of windows from what `load_rows` returned, reduced over their rows."""
-    taps, step, _ = literals(window)
-    lanes, group, operation = literals(shape)
+    taps, step, _ = unpacked(window, 3)
+    lanes, group, operation = unpacked(shape, 3)
     result = Vector(rows.dtype, lanes)
 
     def generate(_context, builder, _signature, values):
@@ -74,8 +96,8 @@ def load_first_largest(_context, like, _image, _across, window, shape):
     Where it is, is a flat index of the plane, int32. Of equal values the first counts; where NaN is
     kept, of several NaN the last. Arguments are as for `load_rows`.
     """
-    taps, step, strip = literals(window)
-    lanes, group, operation = literals(shape)
+    taps, step, strip = unpacked(window, 3)
+    lanes, group, operation = unpacked(shape, 3)
     vector = vector_for(like.dtype, lanes, operation)
     numbers = Vector(types.int32, lanes)
     mask = Vector(types.boolean, lanes)
@@ -156,7 +178,7 @@ def store_group(_context, vector, _place, _count, like, group):
 @intrinsic(prefer_literal=True)
 def load_whole(_context, like, _address, shape):
     """Load a vector that `store_whole` stored; `shape` is (lanes, operation)."""
-    vector = vector_for(like.dtype, *literals(shape))
+    vector = vector_for(like.dtype, *unpacked(shape, 2))
 
     def generate(_context, builder, _signature, values):
         place = simd.pointer(builder, values[1], vector)
@@ -207,7 +229,7 @@ def precedes(_context, one, _one_at, other, _other_at, operation):
         earlier = builder.icmp_signed("<", at, best_at)
         tied = builder.and_(simd.compare(builder, one, "==", value, best), earlier)
         wins = builder.or_(simd.compare(builder, one, ">", value, best), tied)
-        if operation.literal_value == simd.KEEP_NAN:
+        if simd.keeps_nan(operation.literal_value):
             nan, best_nan = (simd.has_nan(builder, one, it, it) for it in (value, best))
             keys_alike = builder.or_(builder.not_(best_nan), builder.not_(earlier))
             wins = builder.or_(builder.and_(wins, builder.not_(best_nan)), nan)
@@ -246,11 +268,6 @@ def divide(_context, vector, _number, _address):
     return vector(vector, types.float64, types.intp), generate
 
 
-def literals(numbers):
-    """Return the ints that a tuple of literals holds."""
-    return tuple(number.literal_value for number in numbers.types)
-
-
 _NUMBERS2, _NUMBERS3, _NUMBERS5 = (types.UniTuple(types.intp, count) for count in (2, 3, 5))
 
 
@@ -271,7 +288,7 @@ def _strips(builder, dtype, image, across, shape, tap=0):
         wanted = builder.add(y, builder.mul(rise, I64(member)))
         row, exists = _nearest(builder, wanted, height)
         mask = columns
-        if operation == SUM:
+        if simd.adds(operation):
             mask = builder.and_(mask, simd.splat_of(builder, exists, lanes // group))
         address = builder.add(start, builder.mul(row, pitch))
         strips.append(simd.load(builder, dtype, operation, address, mask))
