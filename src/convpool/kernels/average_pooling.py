@@ -42,7 +42,7 @@ def prepare(request: Request) -> Callable[..., Array]:
         shape = (*images.shape[:2], *plane)
 
         def write(output: Array) -> None:
-            pool(images, output.view(element))
+            pool(images, output if element == dtype else output.view(element))
 
         return written(write, shape, dtype, out, channels_last=last)
 

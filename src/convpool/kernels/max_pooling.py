@@ -43,7 +43,7 @@ def _values(axes: Axes, request: Request) -> Callable[..., Array]:
         shape = (*images.shape[:2], *plane)
 
         def write(output: Array) -> None:
-            pool(images, output.view(element))
+            pool(images, output if element == dtype else output.view(element))
 
         return written(write, shape, dtype, out, channels_last=last)
 
@@ -83,12 +83,9 @@ def _search_planes(axes: Axes, element: np.dtype[Any], form: int) -> Search:
         ]
 
     def search(images: Array, output: Array, indices: Array) -> None:
-        count = images.shape[0] * images.shape[1]
-        planes, values, places = (
-            array.reshape(count, *array.shape[2:]) for array in (images, output, indices)
-        )
+        threads = images.size >= WORTH_THREADS
         for kernel in kernels:
-            if not kernel(planes, values, places, *fixed, threads=images.size >= WORTH_THREADS):
+            if not kernel(images, output, indices, *fixed, threads=threads):
                 break
 
     return search

@@ -67,22 +67,19 @@ def over_planes(
             separable.values_kernel(separable.Scratch(size, operation)) for operation in operations
         ]
         tiled = False
-        fixed = (*fixed, separable.geometry(rows), separable.geometry(columns))
+        shape: tuple[int, ...] = (*separable.geometry(rows), *separable.geometry(columns))
     else:
         kernels = [strips.values_kernel(plan) for plan in plans if plan]
         group_bytes = columns.size * element.itemsize * rows.stride * plans[0].group
         band = max(1, _BAND // group_bytes) * plans[0].group
-        fixed = (*fixed, (rows.kernel, rows.stride, rows.before, columns.before, band))
+        shape = (rows.kernel, rows.stride, rows.before, columns.before, band)
     plane_bytes = rows.size * columns.size * element.itemsize
 
     def reduce(images: Array, output: Array) -> None:
-        count = images.shape[0] * images.shape[1]
-        high = _in_stack(count, plane_bytes) if tiled else 1
-        planes = images.reshape(count // high, high * rows.size, columns.size)
-        reduced = output.reshape(count // high, high * rows.output, columns.output)
-        threads = planes.size >= WORTH_THREADS
+        stack = _in_stack(images.shape[0] * images.shape[1], plane_bytes) if tiled else 1
+        threads = images.size >= WORTH_THREADS
         for kernel in kernels:
-            if not kernel(planes, reduced, *fixed, threads=threads):
+            if not kernel(images, output, *fixed, (*shape, stack), threads=threads):
                 break
 
     return reduce

@@ -56,18 +56,18 @@ def geometry(axis: Window) -> tuple[int, int, int, int]:
 def values_kernel(scratch: Scratch) -> Kernel:
     """Return the kernel for the maxima or means; it returns whether it dropped a NaN, perhaps.
 
-    Its arguments: planes (P, H, W), output (P, OH, OW), divisors as for `strips.values_kernel`, and
+    Its arguments: planes (N, C, H, W), output (N, C, OH, OW), divisors as for `strips.values_kernel`, and
     of the vertical and the horizontal axis (taps, stride, padding before, dilation).
     """
     item, operation = scratch.itemsize, scratch.operation
     lanes, is_sum = _VECTOR // item, adds(operation)
     word, shape = np.dtype(f"u{item}"), packed(lanes, operation)
 
-    def pool(planes, output, row_divisors, column_divisors, down, across):  # type: ignore[no-untyped-def]
-        reach, stride, top, spread = down
-        taps, step, left, apart = across
-        count, height, width = planes.shape
-        _, out_height, out_width = output.shape
+    def pool(planes, output, row_divisors, column_divisors, geometry):  # type: ignore[no-untyped-def]
+        reach, stride, top, spread, taps, step, left, apart, _ = geometry
+        batch, channels, height, width = planes.shape
+        out_height, out_width = output.shape[2:]
+        count = batch * channels
         pitch = width * planes.itemsize
         line = (out_width - 1) * step + (taps - 1) * apart + 1
         band = min(out_height, max(1, _BAND // (line * item)))
@@ -135,7 +135,7 @@ def values_kernel(scratch: Scratch) -> Kernel:
 def indices_kernel(scratch: Scratch) -> Kernel:
     """Return the kernel for the maxima and their indices, int64; it returns as the other does.
 
-    Its arguments: planes (P, H, W), output and indices (P, OH, OW), the first cells of each output
+    Its arguments: planes (N, C, H, W), output and indices (N, C, OH, OW), the first cells of each output
     row's windows and of each output column's, int64, and the axes as there.
     """
     item, operation = scratch.itemsize, scratch.operation
@@ -145,8 +145,9 @@ def indices_kernel(scratch: Scratch) -> Kernel:
     def pool(planes, output, indices, row_cells, column_cells, down, across):  # type: ignore[no-untyped-def]
         reach, stride, top, spread = down
         taps, step, left, apart = across
-        count, height, width = planes.shape
-        _, out_height, out_width = output.shape
+        batch, channels, height, width = planes.shape
+        out_height, out_width = output.shape[2:]
+        count = batch * channels
         pitch = width * item
         line = (out_width - 1) * step + (taps - 1) * apart + 1
         met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
@@ -192,7 +193,7 @@ def indices_kernel(scratch: Scratch) -> Kernel:
                     cell = np.int64(found_at[column * step])
                     if cell == NO_CELL:
                         cell = row_cells[row] * width + column_cells[column]
-                    indices[plane, row, column] = cell
+                    indices[plane // channels, plane % channels, row, column] = cell
                 pixel = (plane * out_height + row) * out_width
                 for column in range(0, out_width, lanes):
                     best = load_whole(planes, scratch + column * item, shape)

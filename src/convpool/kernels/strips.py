@@ -44,7 +44,7 @@ from convpool.kernels.windows import (
     zeros,
 )
 
-WIDEST_WINDOW, LONGEST_STEP = 13, 4
+WIDEST_WINDOW, LONGEST_STEP = 7, 4
 """Columns under a window, and from one window to the next: each pair is compiled by itself."""
 
 _BLOCK = 64  # bytes of output a block: one register of AVX-512
@@ -126,7 +126,7 @@ def _power_of_two(number: int) -> int:
 def values_kernel(strips: Strips) -> Kernel:
     """Return the kernel for the maxima or means; it returns whether it dropped a NaN, perhaps.
 
-    Its arguments: planes (P, H, W), output (P, OH, OW), what each output row's sums and each output
+    Its arguments: planes (N, C, H, W), output (N, C, OH, OW), what each output row's sums and each output
     column's (with one vector more of them) are divided by, float64, and the window's
     (rows, stride down, padding above, padding left).
     """
@@ -137,9 +137,11 @@ def values_kernel(strips: Strips) -> Kernel:
     kept_lanes = lanes if step == 1 else strip
 
     def pool(planes, output, row_divisors, column_divisors, geometry):  # type: ignore[no-untyped-def]
-        reach, stride, top, left, band_rows = geometry
-        count, height, width = planes.shape
-        _, out_height, out_width = output.shape
+        reach, stride, top, left, band_rows, stack = geometry
+        batch, channels, height, width = planes.shape
+        out_height, out_width = output.shape[2:]
+        count = batch * channels // stack
+        height, out_height = height * stack, out_height * stack
         pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
         under = rows if rows else reach
         met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
@@ -190,7 +192,7 @@ def values_kernel(strips: Strips) -> Kernel:
 def indices_kernel(strips: Strips) -> Kernel:
     """Return the kernel for the maxima and their indices, int64; it returns as the other does.
 
-    Its arguments: planes (P, H, W), output and indices (P, OH, OW), and the window as there.
+    Its arguments: planes (N, C, H, W), output and indices (N, C, OH, OW), and the window as there.
     """
     taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
     lanes, group, operation = strips.lanes, strips.group, strips.operation
@@ -199,8 +201,9 @@ def indices_kernel(strips: Strips) -> Kernel:
 
     def pool(planes, output, indices, geometry):  # type: ignore[no-untyped-def]  # compiled
         reach, stride, top, left = geometry
-        count, height, width = planes.shape
-        _, out_height, out_width = output.shape
+        batch, channels, height, width = planes.shape
+        out_height, out_width = output.shape[2:]
+        count = batch * channels
         pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
         under = rows if rows else reach
         met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
