@@ -26,8 +26,10 @@ def _refuses(dtypes: tuple[str, ...]) -> Callable[[Request], str | None]:
     def refusal(request: Request) -> str | None:
         if request.dtype not in dtypes:
             return f"no kernel for {request.dtype}"
-        height, width = request.image_shape[1:]
-        (top, bottom), (left, right) = request.spec.pads
+        spec, (height, width) = request.spec, request.image_shape[1:]
+        if max(*spec.stride, *spec.dilation) > LARGEST_PLANE:
+            return f"stride {spec.stride} or dilation {spec.dilation} exceeds {LARGEST_PLANE}"
+        (top, bottom), (left, right) = spec.pads
         pixels = (top + height + bottom) * (left + width + right)
         if pixels > LARGEST_PLANE:
             return f"planes of {pixels} pixels exceed {LARGEST_PLANE}"

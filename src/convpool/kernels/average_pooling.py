@@ -29,9 +29,7 @@ def prepare(request: Request) -> Callable[..., Array]:
     axes = window_axes(spec, request.image_shape[1:])  # type: ignore[arg-type]
     dtype, plane = np.dtype(request.dtype), (axes[0].output, axes[1].output)
     is_half = request.dtype == "float16"
-    element, operation = (
-        (np.dtype("int16"), HALF + SUM) if is_half else (dtype, SUM)
-    )
+    element, operation = (np.dtype("int16"), HALF + SUM) if is_half else (dtype, SUM)
     divisors = _divisors(spec, axes)
     planes = over_planes(axes, element, (operation,), divisors)
     channels = over_channels(axes, element, operation, divisors)
@@ -56,9 +54,13 @@ def _divisors(spec: "AvgPool2dSpec", axes: tuple[Window, Window]) -> Divisors:
         return Divisors(rows * spec.divisor_override, columns, alike=True)
     rows, columns = (
         np.array(
-            [axis.cells(window, with_padding=spec.count_include_pad) for window in range(axis.output)],
+            [
+                axis.cells(window, with_padding=spec.count_include_pad)
+                for window in range(axis.output)
+            ],
             np.float64,
         )
         for axis in axes
     )
-    return Divisors(rows, columns, alike=bool((rows == rows[0]).all() and (columns == columns[0]).all()))
+    alike = all((numbers == numbers[0]).all() for numbers in (rows, columns))
+    return Divisors(rows, columns, alike=alike)

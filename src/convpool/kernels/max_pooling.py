@@ -52,7 +52,8 @@ def _values(axes: Axes, request: Request) -> Callable[..., Array]:
 
 def _with_indices(axes: Axes, request: Request) -> Callable[..., tuple[Array, Array]]:
     element, plane = _element(request.dtype), _plane(axes)
-    planes, channels = (search(axes, element, _form(request.dtype)) for search in (_search_planes, _search_channels))
+    form = _form(request.dtype)
+    planes, channels = _search_planes(axes, element, form), _search_channels(axes, element, form)
 
     def run(images: Array) -> tuple[Array, Array]:
         images, last = laid_out(images, element)

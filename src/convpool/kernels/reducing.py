@@ -50,7 +50,8 @@ def over_planes(
     """
     rows, columns = axes
     # Planes whose windows tile them from top to bottom are one tall plane.
-    tiled = rows.before == 0 and rows.kernel <= rows.stride and rows.output * rows.stride == rows.size
+    apart = rows.before == 0 and rows.kernel <= rows.stride
+    tiled = apart and rows.output * rows.stride == rows.size
     tall = replace(rows, size=strips.MOST_IN_GROUP * rows.size) if tiled else rows
     plans = [
         strips.strips_for(tall, columns, element.itemsize, operation, alone=not divisors.alike)

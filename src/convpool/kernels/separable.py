@@ -56,8 +56,8 @@ def geometry(axis: Window) -> tuple[int, int, int, int]:
 def values_kernel(scratch: Scratch) -> Kernel:
     """Return the kernel for the maxima or means; it returns whether it dropped a NaN, perhaps.
 
-    Its arguments: planes (N, C, H, W), output (N, C, OH, OW), divisors as for `strips.values_kernel`, and
-    of the vertical and the horizontal axis (taps, stride, padding before, dilation).
+    Its arguments: planes (N, C, H, W), output (N, C, OH, OW), divisors as for `strips`, and of the
+    vertical and then the horizontal axis (taps, stride, padding before, dilation), and a 1.
     """
     item, operation = scratch.itemsize, scratch.operation
     lanes, is_sum = _VECTOR // item, adds(operation)
@@ -135,8 +135,8 @@ def values_kernel(scratch: Scratch) -> Kernel:
 def indices_kernel(scratch: Scratch) -> Kernel:
     """Return the kernel for the maxima and their indices, int64; it returns as the other does.
 
-    Its arguments: planes (N, C, H, W), output and indices (N, C, OH, OW), the first cells of each output
-    row's windows and of each output column's, int64, and the axes as there.
+    Its arguments: planes (N, C, H, W), output and indices (N, C, OH, OW), the first cells of each
+    output row's windows and of each output column's, int64, and the two axes' numbers.
     """
     item, operation = scratch.itemsize, scratch.operation
     lanes = _VECTOR // item

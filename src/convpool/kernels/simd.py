@@ -59,7 +59,10 @@ DROP_NAN, KEEP_NAN, SUM = 0, 1, 2
 """What is done with two vectors: the larger numbers, where NaN is never larger or always, or sums.
 """
 HALF = 4
-"""Added to what is done, where int16 numbers are the bits of float16 (Numba has no arrays of it)."""
+"""Added to what is done where int16 numbers are the bits of float16.
+
+Numba's parallel loops take no arrays of float16.
+"""
 
 
 @intrinsic(prefer_literal=True)
@@ -184,7 +187,7 @@ def vector_for(dtype, lanes, operation):
     return Vector(types.float32 if adds(operation) else types.float16, lanes)
 
 
-def adds(operation):
+def adds(operation: int) -> bool:
     """Tell whether an operation adds up, whatever the numbers are."""
     return operation & ~HALF == SUM
 
@@ -281,24 +284,29 @@ def compare(builder, vector, relation, one, other):
 
 
 def shuffle(builder, value, lanes):
+    """Emit the vector of the given lanes of another."""
     return builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), constants(lanes))
 
 
 def call(builder, name, result, *values):
+    """Emit a call of a function of LLVM's own."""
     signature = ir.FunctionType(result, [value.type for value in values])
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
 
 
 def pointer(builder, address, vector):
+    """Emit the pointer to a vector at an address."""
     return builder.inttoptr(address, vector.llvm.as_pointer())
 
 
 def constants(numbers):
+    """Return the constant int32 vector of numbers."""
     vector = ir.VectorType(I32, len(numbers))
     return ir.Constant(vector, [int(number) for number in numbers])
 
 
 def splat_of(builder, value, lanes):
+    """Emit the vector that holds a number in every lane."""
     undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
     one = builder.insert_element(undefined, value, I32(0))
     return builder.shuffle_vector(one, undefined, constants([0] * lanes))

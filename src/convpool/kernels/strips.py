@@ -60,7 +60,7 @@ class Strips:
 
     `rows` under a window is 0 where only the call tells; `shared` of them, at most 2, are carried
     to the next window. Vectors of input have `strip` lanes, those of output `lanes`; both hold
-    `group` output rows side by side.
+    `group` output rows side by side. `padded` says that windows reach beyond the first or last row.
     """
 
     taps: int
@@ -70,6 +70,7 @@ class Strips:
     lanes: int
     strip: int
     group: int
+    padded: bool
     operation: int
 
     @property
@@ -107,8 +108,17 @@ def strips_for(
         return None
     few = rows.kernel if rows.kernel <= _FEW_ROWS else 0
     shared = max(0, few - rows.stride) if group == 1 else 0
+    last = (rows.output - 1) * rows.stride + rows.kernel - rows.before
     return Strips(
-        columns.kernel, step, few, shared, lanes, group * columns_of_strip, group, operation
+        taps=columns.kernel,
+        step=step,
+        rows=few,
+        shared=shared,
+        lanes=lanes,
+        strip=group * columns_of_strip,
+        group=group,
+        padded=rows.before > 0 or last > rows.size,
+        operation=operation,
     )
 
 
@@ -126,14 +136,16 @@ def _power_of_two(number: int) -> int:
 def values_kernel(strips: Strips) -> Kernel:
     """Return the kernel for the maxima or means; it returns whether it dropped a NaN, perhaps.
 
-    Its arguments: planes (N, C, H, W), output (N, C, OH, OW), what each output row's sums and each output
-    column's (with one vector more of them) are divided by, float64, and the window's
-    (rows, stride down, padding above, padding left).
+    Its arguments: planes (N, C, H, W), output (N, C, OH, OW); what each output row's sums (the last
+    number for all further ones) and each output column's (with a vector more of them) are divided
+    by, float64; and (rows under a window, stride down, padding above, padding left, output rows of
+    a band, planes that are stacked to a tall one).
     """
     taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
     lanes, group, operation = strips.lanes, strips.group, strips.operation
     window, shape = packed(taps, step, strip), packed(lanes, group, operation)
-    rows, shared, is_sum = strips.rows, strips.shared, adds(operation)
+    rows, shared, padded = strips.rows, strips.shared, strips.padded
+    is_sum = adds(operation)
     kept_lanes = lanes if step == 1 else strip
 
     def pool(planes, output, row_divisors, column_divisors, geometry):  # type: ignore[no-untyped-def]
@@ -143,7 +155,7 @@ def values_kernel(strips: Strips) -> Kernel:
         count = batch * channels // stack
         height, out_height = height * stack, out_height * stack
         pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
-        under = rows if rows else reach
+        under = rows or reach
         met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
         for plane in prange(count):
             source = planes.ctypes.data + plane * height * pitch
@@ -157,9 +169,7 @@ def values_kernel(strips: Strips) -> Kernel:
                     found = nan_lanes(newer, newer)
                     for t in range(shared):
                         image = (source, pitch, height, band * stride - top + t, stride)
-                        values, nan = load_rows(
-                            planes, image, across, window, shape
-                        )
+                        values, nan = load_rows(planes, image, across, window, shape)
                         older, newer, found = newer, values, either(found, nan)
                     for row in range(band, min(band + band_rows, out_height), group):
                         best = newer
@@ -167,9 +177,11 @@ def values_kernel(strips: Strips) -> Kernel:
                             best = combine(newer, older, operation)
                         for t in range(shared, under):
                             image = (source, pitch, height, row * stride - top + t, stride)
-                            values, nan = load_rows(
-                                planes, image, across, window, shape
-                            )
+                            if not padded:
+                                # Only where a window starts is looked at, once for all its rows.
+                                place = source + t * pitch
+                                image = (place, pitch, height - under + 1, row * stride, stride)
+                            values, nan = load_rows(planes, image, across, window, shape)
                             best = values if t == 0 else combine(values, best, operation)
                             older, newer, found = newer, values, either(found, nan)
                         best = finish_rows(best, window, shape)
@@ -178,8 +190,8 @@ def values_kernel(strips: Strips) -> Kernel:
                             number = row_divisors[min(row, len(row_divisors) - 1)]
                             best = divide(best, number, divisors)
                         address = target + row * out_pitch + column * planes.itemsize
-                        place = (address, out_pitch, out_height - row)
-                        store_group(best, place, stored, planes, group)
+                        rows_left = (address, out_pitch, out_height - row)
+                        store_group(best, rows_left, stored, planes, group)
                     dropped |= any_lane(found)
             if dropped:
                 met_nan[0] = 1
@@ -192,7 +204,8 @@ def values_kernel(strips: Strips) -> Kernel:
 def indices_kernel(strips: Strips) -> Kernel:
     """Return the kernel for the maxima and their indices, int64; it returns as the other does.
 
-    Its arguments: planes (N, C, H, W), output and indices (N, C, OH, OW), and the window as there.
+    Its arguments: planes (N, C, H, W), output and indices (N, C, OH, OW), and (rows under a window,
+    stride down, padding above, padding left).
     """
     taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
     lanes, group, operation = strips.lanes, strips.group, strips.operation
@@ -205,7 +218,7 @@ def indices_kernel(strips: Strips) -> Kernel:
         out_height, out_width = output.shape[2:]
         count = batch * channels
         pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
-        under = rows if rows else reach
+        under = rows or reach
         met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
         for plane in prange(count):
             source = planes.ctypes.data + plane * height * pitch
@@ -220,9 +233,7 @@ def indices_kernel(strips: Strips) -> Kernel:
                 older_at = newer_at
                 for t in range(shared):
                     image = (source, pitch, height, t - top, stride)
-                    values, at, nan = load_first_largest(
-                        planes, image, across, window, shape
-                    )
+                    values, at, nan = load_first_largest(planes, image, across, window, shape)
                     older, older_at, newer, newer_at = newer, newer_at, values, at
                     found = either(found, nan)
                 for row in range(0, out_height, group):
@@ -233,9 +244,7 @@ def indices_kernel(strips: Strips) -> Kernel:
                         best_at = choose(wins, newer_at, older_at)
                     for t in range(shared, under):
                         image = (source, pitch, height, row * stride - top + t, stride)
-                        values, at, nan = load_first_largest(
-                            planes, image, across, window, shape
-                        )
+                        values, at, nan = load_first_largest(planes, image, across, window, shape)
                         if t == 0:
                             best, best_at = values, at
                         else:

@@ -29,33 +29,32 @@ def prepare(request: Request) -> Callable[..., Array]:
         values: Array, indices: Array, plane: tuple[int, int], *, out: Array | None = None
     ) -> Array:
         values, last = laid_out(values, word)
-        if last:
-            places = np.require(indices.transpose(0, 2, 3, 1), np.int64, ["C", "A"])
-        else:
-            places = np.require(indices, np.int64, ["C", "A"])
-        scatter = _over_channels() if last else _over_planes()
-        batch, channels, height, width = values.shape
-        cells = plane[0] * plane[1]
+        order = (0, 2, 3, 1) if last else (0, 1, 2, 3)
+        values = values.transpose(order)
+        places = np.require(indices.transpose(order), np.int64, ["C", "A"])
+        shape = (*indices.shape[:2], *plane)
 
         def write(output: Array) -> None:
-            into = output.view(word)
-            if last:
-                shape, cells_shape = (batch, height * width, channels), (batch, cells, channels)
-                from_, into = values.transpose(0, 2, 3, 1), into.transpose(0, 2, 3, 1)
-            else:
-                shape, cells_shape = (batch * channels, height * width), (batch * channels, cells)
-                from_ = values
-            scatter(
-                from_.reshape(shape),
-                places.reshape(shape),
-                into.reshape(cells_shape),
-                threads=output.size >= WORTH_THREADS,
-            )
+            into = output.view(word).transpose(order)
+            flat, threads = _by_image if last else _by_plane, output.size >= WORTH_THREADS
+            scatter = _over_channels() if last else _over_planes()
+            scatter(flat(values), flat(places), flat(into), threads=threads)
 
-        shape = (batch, channels, *plane)
         return written(write, shape, element, out, channels_last=last)
 
     return run
+
+
+def _by_plane(images: Array) -> Array:
+    """(N, C, H, W) -> (N*C, H*W), also where there is no image."""
+    batch, channels, height, width = images.shape
+    return images.reshape(batch * channels, height * width)
+
+
+def _by_image(images: Array) -> Array:
+    """(N, H, W, C) -> (N, H*W, C), also where there is no image."""
+    batch, height, width, channels = images.shape
+    return images.reshape(batch, height * width, channels)
 
 
 @cache

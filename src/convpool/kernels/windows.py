@@ -16,7 +16,7 @@ from convpool.kernels.simd import I32, I64, Vector, vector_for
 _PACKED_BITS = 9
 
 
-def packed(*numbers):
+def packed(*numbers: int) -> int:
     """Return one int for a few numbers from 0 to 511, since only an int stays literal.
 
     In loops that run in parallel, Numba passes tuples on from outside.
@@ -231,9 +231,9 @@ def precedes(_context, one, _one_at, other, _other_at, operation):
         wins = builder.or_(simd.compare(builder, one, ">", value, best), tied)
         if simd.keeps_nan(operation.literal_value):
             nan, best_nan = (simd.has_nan(builder, one, it, it) for it in (value, best))
-            keys_alike = builder.or_(builder.not_(best_nan), builder.not_(earlier))
+            not_earlier_nan = builder.or_(builder.not_(best_nan), builder.not_(earlier))
             wins = builder.or_(builder.and_(wins, builder.not_(best_nan)), nan)
-            wins = builder.and_(wins, keys_alike)
+            wins = builder.and_(wins, not_earlier_nan)
         return wins
 
     return Vector(types.boolean, one.lanes)(one, _one_at, other, _other_at, operation), generate
@@ -256,7 +256,7 @@ def divide_all(_context, vector, _number):
 def divide(_context, vector, _number, _address):
     """Divide a vector of sums by a number times the float64 at an address, one for each lane."""
 
-    def generate(context, builder, _signature, values):
+    def generate(_context, builder, _signature, values):
         double = Vector(types.float64, vector.lanes)
         column = builder.load(simd.pointer(builder, values[2], double), align=8)
         number = simd.splat_of(builder, values[1], vector.lanes)
