@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.arithmetic import Window, window_axes
-from convpool.kernels.layouts import laid_out, written
+from convpool.kernels.layouts import delivered, destination, laid_out
 from convpool.kernels.reducing import Divisors, over_channels, over_planes
 from convpool.kernels.simd import HALF, SUM
 from convpool.request import Request
@@ -36,13 +36,10 @@ def prepare(request: Request) -> Callable[..., Array]:
 
     def run(images: Array, *, out: Array | None = None) -> Array:
         images, last = laid_out(images, element)
-        pool = channels if last else planes
         shape = (*images.shape[:2], *plane)
-
-        def write(output: Array) -> None:
-            pool(images, output if element == dtype else output.view(element))
-
-        return written(write, shape, dtype, out, channels_last=last)
+        result = destination(shape, dtype, out, channels_last=last)
+        (channels if last else planes)(images, result.view(element) if is_half else result)
+        return delivered(result, out)
 
     return run
 

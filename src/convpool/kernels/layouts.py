@@ -1,6 +1,5 @@
 """The arrays around a kernel: images in one of two memory layouts, and where results go."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,26 +32,20 @@ def _is_plain(array: Array) -> bool:
     return array.flags.aligned and array.dtype.isnative
 
 
-def written(
-    write: Callable[[Array], None],
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    out: Array | None,
-    *,
-    channels_last: bool,
+def destination(
+    shape: tuple[int, ...], dtype: np.dtype[Any], out: Array | None, *, channels_last: bool
 ) -> Array:
-    """Return an array that `write` has written, `out` if it is given.
+    """Return the array that a kernel writes: `out` if it is one of the layout, else a new one."""
+    if out is not None and _is_plain(out):
+        order = out.transpose(0, 2, 3, 1) if channels_last else out
+        if order.flags.c_contiguous:
+            return out
+    return memory.empty(shape, dtype, channels_last=channels_last)
 
-    `write` gets an array of the layout asked for; if `out` is of another one, what was written is
-    copied into it.
-    """
-    if out is None:
-        result = memory.empty(shape, dtype, channels_last=channels_last)
-        write(result)
+
+def delivered(result: Array, out: Array | None) -> Array:
+    """Return `out` with the result in it, or the result if there is no `out`."""
+    if out is None or out is result:
         return result
-    order = out.transpose(0, 2, 3, 1) if channels_last else out
-    if _is_plain(out) and order.flags.c_contiguous:
-        write(out)
-    else:
-        out[...] = written(write, shape, dtype, None, channels_last=channels_last)
+    out[...] = result
     return out

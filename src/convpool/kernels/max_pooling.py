@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from convpool.arithmetic import Window, window_axes
 from convpool.kernels import channels_last, memory, separable, strips
-from convpool.kernels.layouts import WORTH_THREADS, laid_out, written
+from convpool.kernels.layouts import WORTH_THREADS, delivered, destination, laid_out
 from convpool.kernels.reducing import NO_DIVISORS, over_channels, over_planes, taps_inside
 from convpool.kernels.simd import DROP_NAN, HALF, KEEP_NAN
 from convpool.request import Request
@@ -37,15 +37,14 @@ def _values(axes: Axes, request: Request) -> Callable[..., Array]:
     planes = over_planes(axes, element, operations, NO_DIVISORS)
     channels = over_channels(axes, element, form + (DROP_NAN if form else KEEP_NAN), NO_DIVISORS)
 
+    is_itself = element == dtype
+
     def run(images: Array, *, out: Array | None = None) -> Array:
         images, last = laid_out(images, element)
-        pool = channels if last else planes
         shape = (*images.shape[:2], *plane)
-
-        def write(output: Array) -> None:
-            pool(images, output if element == dtype else output.view(element))
-
-        return written(write, shape, dtype, out, channels_last=last)
+        result = destination(shape, dtype, out, channels_last=last)
+        (channels if last else planes)(images, result if is_itself else result.view(element))
+        return delivered(result, out)
 
     return run
 

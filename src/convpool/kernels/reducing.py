@@ -1,7 +1,7 @@
 """Maxima and means of windows: both are one reduction, and the same kernels carry them out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,9 +52,8 @@ def over_planes(
     # Planes whose windows tile them from top to bottom are one tall plane.
     apart = rows.before == 0 and rows.kernel <= rows.stride
     tiled = apart and rows.output * rows.stride == rows.size
-    tall = replace(rows, size=strips.MOST_IN_GROUP * rows.size) if tiled else rows
     plans = [
-        strips.strips_for(tall, columns, element.itemsize, operation, alone=not divisors.alike)
+        strips.strips_for(rows, columns, element.itemsize, operation, alone=not divisors.alike)
         for operation in operations
     ]
     # A vector is loaded from the last column on, and a tall plane's rows all take the one number.

@@ -32,6 +32,7 @@ from convpool.kernels.simd import (
     larger,
     nan_lanes,
     neutral,
+    store_row,
 )
 from convpool.kernels.windows import (
     divide,
@@ -60,7 +61,8 @@ class Strips:
 
     `rows` under a window is 0 where only the call tells; `shared` of them, at most 2, are carried
     to the next window. Vectors of input have `strip` lanes, those of output `lanes`; both hold
-    `group` output rows side by side. `padded` says that windows reach beyond the first or last row.
+    `group` output rows side by side, of `columns` where there are several, else 0. `padded` says
+    that windows reach beyond the first or last row.
     """
 
     taps: int
@@ -70,6 +72,7 @@ class Strips:
     lanes: int
     strip: int
     group: int
+    columns: int
     padded: bool
     operation: int
 
@@ -117,6 +120,7 @@ def strips_for(
         lanes=lanes,
         strip=group * columns_of_strip,
         group=group,
+        columns=columns.output if group > 1 else 0,
         padded=rows.before > 0 or last > rows.size,
         operation=operation,
     )
@@ -143,8 +147,8 @@ def values_kernel(strips: Strips) -> Kernel:
     """
     taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
     lanes, group, operation = strips.lanes, strips.group, strips.operation
-    window, shape = packed(taps, step, strip), packed(lanes, group, operation)
-    rows, shared, padded = strips.rows, strips.shared, strips.padded
+    window, shape = packed(taps, step, strip), packed(lanes, group, operation, strips.padded)
+    rows, shared, out_columns = strips.rows, strips.shared, strips.columns
     is_sum = adds(operation)
     kept_lanes = lanes if step == 1 else strip
 
@@ -171,16 +175,14 @@ def values_kernel(strips: Strips) -> Kernel:
                         image = (source, pitch, height, band * stride - top + t, stride)
                         values, nan = load_rows(planes, image, across, window, shape)
                         older, newer, found = newer, values, either(found, nan)
-                    for row in range(band, min(band + band_rows, out_height), group):
+                    for group_row in range(band, min(band + band_rows, out_height), group):
+                        # The last group repeats rows of the one before it.
+                        row = min(group_row, out_height - group)
                         best = newer
                         if shared == 2:
                             best = combine(newer, older, operation)
                         for t in range(shared, under):
                             image = (source, pitch, height, row * stride - top + t, stride)
-                            if not padded:
-                                # Only where a window starts is looked at, once for all its rows.
-                                place = source + t * pitch
-                                image = (place, pitch, height - under + 1, row * stride, stride)
                             values, nan = load_rows(planes, image, across, window, shape)
                             best = values if t == 0 else combine(values, best, operation)
                             older, newer, found = newer, values, either(found, nan)
@@ -190,8 +192,10 @@ def values_kernel(strips: Strips) -> Kernel:
                             number = row_divisors[min(row, len(row_divisors) - 1)]
                             best = divide(best, number, divisors)
                         address = target + row * out_pitch + column * planes.itemsize
-                        rows_left = (address, out_pitch, out_height - row)
-                        store_group(best, rows_left, stored, planes, group)
+                        if group > 1:
+                            store_group(best, address, planes, group, out_columns)
+                        else:
+                            store_row(best, address, stored, planes)
                     dropped |= any_lane(found)
             if dropped:
                 met_nan[0] = 1
@@ -209,15 +213,15 @@ def indices_kernel(strips: Strips) -> Kernel:
     """
     taps, step, strip, block = strips.taps, strips.step, strips.strip, strips.block
     lanes, group, operation = strips.lanes, strips.group, strips.operation
-    window, shape = packed(taps, step, strip), packed(lanes, group, operation)
-    rows, shared = strips.rows, strips.shared
+    window, shape = packed(taps, step, strip), packed(lanes, group, operation, strips.padded)
+    rows, shared, out_columns = strips.rows, strips.shared, strips.columns
 
     def pool(planes, output, indices, geometry):  # type: ignore[no-untyped-def]  # compiled
         reach, stride, top, left = geometry
         batch, channels, height, width = planes.shape
         out_height, out_width = output.shape[2:]
         count = batch * channels
-        pitch, out_pitch = width * planes.itemsize, out_width * planes.itemsize
+        pitch = width * planes.itemsize
         under = rows or reach
         met_nan = np.zeros(1, np.int64)  # a flag, for Numba's reductions fail in loops this deep
         for plane in prange(count):
@@ -236,7 +240,8 @@ def indices_kernel(strips: Strips) -> Kernel:
                     values, at, nan = load_first_largest(planes, image, across, window, shape)
                     older, older_at, newer, newer_at = newer, newer_at, values, at
                     found = either(found, nan)
-                for row in range(0, out_height, group):
+                for group_row in range(0, out_height, group):
+                    row = min(group_row, out_height - group)
                     best, best_at = newer, newer_at
                     if shared == 2:
                         wins = larger(newer, older, operation)
@@ -253,11 +258,14 @@ def indices_kernel(strips: Strips) -> Kernel:
                         older, older_at, newer, newer_at = newer, newer_at, values, at
                         found = either(found, nan)
                     pixel = first_pixel + row * out_width + column
-                    left_over = out_height - row
-                    place = (output.ctypes.data + pixel * planes.itemsize, out_pitch, left_over)
-                    store_group(best, place, stored, planes, group)
-                    place = (indices.ctypes.data + pixel * 8, out_width * 8, left_over)
-                    store_group(widen(best_at), place, stored, indices, group)
+                    address = output.ctypes.data + pixel * planes.itemsize
+                    address_at = indices.ctypes.data + pixel * 8
+                    if group > 1:
+                        store_group(best, address, planes, group, out_columns)
+                        store_group(widen(best_at), address_at, indices, group, out_columns)
+                    else:
+                        store_row(best, address, stored, planes)
+                        store_row(widen(best_at), address_at, stored, indices)
                 dropped |= any_lane(found)
             if dropped:
                 met_nan[0] = 1

@@ -13,7 +13,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from convpool.kernels.jit import Kernel
-from convpool.kernels.layouts import WORTH_THREADS, laid_out, written
+from convpool.kernels.layouts import WORTH_THREADS, delivered, destination, laid_out
 from convpool.request import Request
 
 Array = NDArray[Any]
@@ -33,14 +33,12 @@ def prepare(request: Request) -> Callable[..., Array]:
         values = values.transpose(order)
         places = np.require(indices.transpose(order), np.int64, ["C", "A"])
         shape = (*indices.shape[:2], *plane)
-
-        def write(output: Array) -> None:
-            into = output.view(word).transpose(order)
-            flat, threads = _by_image if last else _by_plane, output.size >= WORTH_THREADS
-            scatter = _over_channels() if last else _over_planes()
-            scatter(flat(values), flat(places), flat(into), threads=threads)
-
-        return written(write, shape, element, out, channels_last=last)
+        result = destination(shape, element, out, channels_last=last)
+        into = result.view(word).transpose(order)
+        flat, threads = _by_image if last else _by_plane, result.size >= WORTH_THREADS
+        scatter = _over_channels() if last else _over_planes()
+        scatter(flat(values), flat(places), flat(into), threads=threads)
+        return delivered(result, out)
 
     return run
 

@@ -46,13 +46,13 @@ def load_rows(_context, like, _image, _across, window, shape):
     Where windows move by one column that is each window's result within the row, else the strips.
 
     `image` is (address of a plane, its bytes a row, its rows, the first row to load, rows from one
-    to the next), `across` is (column of the first lane, columns of the plane). Of rows that don't
-    exist, the nearest is loaded for maxima and none for sums. `window` is (taps, columns from one
-    window to the next, lanes of the strips where that isn't 1), `shape` is (lanes of the windows,
-    rows of a group, operation).
+    to the next), `across` is (column of the first lane, columns of the plane). `window` is (taps,
+    columns from one window to the next, lanes of the strips where that isn't 1), `shape` is (lanes
+    of the windows, rows of a group, operation, whether there may be rows that don't exist). Of
+    those the nearest is loaded for maxima and none for sums.
     """
     taps, step, strip = unpacked(window, 3)
-    lanes, group, operation = unpacked(shape, 3)
+    lanes, group, operation, padded = unpacked(shape, 4)
     vector = vector_for(like.dtype, lanes if step == 1 else strip, operation)
     mask = Vector(types.boolean, vector.lanes)
     result = types.Tuple((vector, mask))
@@ -60,7 +60,12 @@ def load_rows(_context, like, _image, _across, window, shape):
     def generate(context, builder, _signature, values):
         loaded = [
             _strips(
-                builder, like.dtype, values[1], values[2], (vector.lanes, group, operation), tap
+                builder,
+                like.dtype,
+                values[1],
+                values[2],
+                (vector.lanes, group, operation, padded),
+                tap,
             )
             for tap in range(taps if step == 1 else 1)
         ]
@@ -77,7 +82,7 @@ def load_rows(_context, like, _image, _across, window, shape):
 def finish_rows(_context, rows, window, shape):
     """Return the results of windows from what `load_rows` returned, reduced over their rows."""
     taps, step, _ = unpacked(window, 3)
-    lanes, group, operation = unpacked(shape, 3)
+    lanes, group, operation, _ = unpacked(shape, 4)
     result = Vector(rows.dtype, lanes)
 
     def generate(_context, builder, _signature, values):
@@ -97,7 +102,7 @@ def load_first_largest(_context, like, _image, _across, window, shape):
     kept, of several NaN the last. Arguments are as for `load_rows`.
     """
     taps, step, strip = unpacked(window, 3)
-    lanes, group, operation = unpacked(shape, 3)
+    lanes, group, operation, padded = unpacked(shape, 4)
     vector = vector_for(like.dtype, lanes, operation)
     numbers = Vector(types.int32, lanes)
     mask = Vector(types.boolean, lanes)
@@ -107,11 +112,11 @@ def load_first_largest(_context, like, _image, _across, window, shape):
         image, across = values[1:3]
         if step == 1:
             windows = [
-                _strips(builder, like.dtype, image, across, (lanes, group, operation), tap)
+                _strips(builder, like.dtype, image, across, (lanes, group, operation, padded), tap)
                 for tap in range(taps)
             ]
         else:
-            loaded = _strips(builder, like.dtype, image, across, (strip, group, operation))
+            loaded = _strips(builder, like.dtype, image, across, (strip, group, operation, padded))
             windows = _spread(builder, loaded, (taps, step), (lanes, group))
         best, nan = windows[0], simd.has_nan(builder, vector, windows[0], windows[-1])
         column = _columns(builder, across, (lanes, group), step)
@@ -124,7 +129,7 @@ def load_first_largest(_context, like, _image, _across, window, shape):
                 nan = builder.or_(nan, simd.has_nan(builder, vector, other, other))
             here = builder.add(column, simd.constants([tap] * lanes))
             at = builder.select(wins, here, at)
-        at = builder.add(at, _row_starts(builder, image, across, (lanes, group)))
+        at = builder.add(at, _row_starts(builder, image, across, (lanes, group, padded)))
         return context.make_tuple(builder, result, (best, at, nan))
 
     return result(like, _NUMBERS5, _NUMBERS2, window, shape), generate
@@ -153,26 +158,23 @@ def widen(_context, numbers):
 
 
 @intrinsic(prefer_literal=True)
-def store_group(_context, vector, _place, _count, like, group):
-    """Store the first `count` columns of each row of a group, as the element type of `like`.
-
-    `place` is (address of the first row, bytes from row to row, how many rows there are).
-    """
-    short = Vector(vector.dtype, vector.lanes // group.literal_value)
+def store_group(_context, vector, _address, like, group, columns):
+    """Store the first columns of each row of a group, one row after the other."""
+    short = vector.lanes // group.literal_value
+    count = group.literal_value * columns.literal_value
 
     def generate(context, builder, _signature, values):
-        address, pitch, rows = _unpacked(builder, values[1], 3)
-        for member in range(group.literal_value):
-            lanes = range(member * short.lanes, (member + 1) * short.lanes)
-            part = simd.shuffle(builder, values[0], lanes) if group.literal_value > 1 else values[0]
-            exists = builder.icmp_signed("<", I64(member), rows)
-            count = builder.select(exists, values[2], I64(0))
-            mask = simd.inside(builder, I64(0), count, short.lanes)
-            at = builder.add(address, builder.mul(pitch, I64(member)))
-            simd.store(builder, short, like.dtype, part, at, mask)
+        chosen = [
+            member * short + column
+            for member in range(group.literal_value)
+            for column in range(columns.literal_value)
+        ]
+        dense = simd.shuffle(builder, values[0], chosen + [0] * (vector.lanes - count))
+        mask = simd.inside(builder, I64(0), I64(count), vector.lanes)
+        simd.store(builder, vector, like.dtype, dense, values[1], mask)
         return context.get_dummy_value()
 
-    return types.void(vector, _NUMBERS3, types.intp, like, group), generate
+    return types.void(vector, types.intp, like, group, columns), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -268,7 +270,7 @@ def divide(_context, vector, _number, _address):
     return vector(vector, types.float64, types.intp), generate
 
 
-_NUMBERS2, _NUMBERS3, _NUMBERS5 = (types.UniTuple(types.intp, count) for count in (2, 3, 5))
+_NUMBERS2, _NUMBERS5 = (types.UniTuple(types.intp, count) for count in (2, 5))
 
 
 def _unpacked(builder, value, count):
@@ -276,7 +278,7 @@ def _unpacked(builder, value, count):
 
 
 def _strips(builder, dtype, image, across, shape, tap=0):
-    lanes, group, operation = shape
+    lanes, group, operation, padded = shape
     source, pitch, height, y, rise = _unpacked(builder, image, 5)
     first, width = _unpacked(builder, across, 2)
     first = builder.add(first, I64(tap))
@@ -285,10 +287,10 @@ def _strips(builder, dtype, image, across, shape, tap=0):
     columns = simd.inside(builder, first, width, lanes // group)
     start = builder.add(source, builder.mul(first, I64(item)))
     for member in range(group):
-        wanted = builder.add(y, builder.mul(rise, I64(member)))
-        row, exists = _nearest(builder, wanted, height)
-        mask = columns
-        if simd.adds(operation):
+        row, mask = builder.add(y, builder.mul(rise, I64(member))), columns
+        if padded:
+            row, exists = _nearest(builder, row, height)
+        if padded and simd.adds(operation):
             mask = builder.and_(mask, simd.splat_of(builder, exists, lanes // group))
         address = builder.add(start, builder.mul(row, pitch))
         strips.append(simd.load(builder, dtype, operation, address, mask))
@@ -336,12 +338,14 @@ def _clamped(builder, column):
 
 def _row_starts(builder, image, across, shape):
     """Return the flat index at which each of a group's rows starts."""
-    lanes, group = shape
+    lanes, group, padded = shape
     _, _, height, y, rise = _unpacked(builder, image, 5)
     _, width = _unpacked(builder, across, 2)
     starts = []
     for member in range(group):
-        row, _ = _nearest(builder, builder.add(y, builder.mul(rise, I64(member))), height)
+        row = builder.add(y, builder.mul(rise, I64(member)))
+        if padded:
+            row, _ = _nearest(builder, row, height)
         start = builder.trunc(builder.mul(row, width), I32)
         starts.append(simd.splat_of(builder, start, lanes // group))
     return _side_by_side(builder, starts)
