@@ -58,7 +58,7 @@ def test_means(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_no_less_accurate_than_pytorch(name: str) -> None:
     spec, plane = SETTINGS[name]
-    images = noise((2, 21, *plane))
+    images = noise((4, 150, *plane))
     theirs = torch.nn.functional.avg_pool2d(
         torch.from_numpy(images),
         spec.kernel_size,
@@ -70,8 +70,8 @@ def test_no_less_accurate_than_pytorch(name: str) -> None:
     ).numpy()
     expected = exact(spec, images)
     ours = carry_out("avg_pool2d", spec, images)
-    deviations = [np.sqrt(np.mean((found - expected) ** 2)) for found in (ours, theirs)]
-    assert deviations[0] <= 1.1 * deviations[1]
+    errors = [np.sqrt(np.mean((found - expected) ** 2)) for found in (ours, theirs)]
+    assert errors[0] <= errors[1]
 
 
 def test_every_half() -> None:

@@ -24,9 +24,7 @@ def pool():
 """
 REPORT = """
 from convpool.kernels.strips import Strips, values_kernel
-kernel = values_kernel(
-    Strips(taps=3, step=2, rows=3, shared=1, lanes=16, strip=32, group=1, operation=0)
-)
+kernel = values_kernel(Strips(3, 2, 3, 1, 16, 32, 1, columns=0, padded=True, operation=0))
 print("hits", sum(kernel._parallel.stats.cache_hits.values()))
 """
 
@@ -185,9 +183,7 @@ from llvmlite import binding
 from convpool.kernels.strips import Strips, values_kernel
 F.max_pool2d(images[:1, :1], 3, 2, 1)
 if binding.get_host_cpu_features().get("avx512f"):
-    kernel = values_kernel(
-        Strips(3, 2, 3, shared=1, lanes=16, strip=32, group=1, columns=0, padded=True, operation=0)
-    )
+    kernel = values_kernel(Strips(3, 2, 3, 1, 16, 32, 1, columns=0, padded=True, operation=0))
     (assembly,) = kernel._serial.inspect_asm().values()
     assert len(re.findall("vmaxps.*zmm", assembly)) >= 3
     assert not re.findall("vmov[au]ps.*zmm.*rsp", assembly)

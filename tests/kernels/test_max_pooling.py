@@ -33,16 +33,20 @@ def assert_equals_reference(spec: MaxPool2dSpec, images: Array) -> None:
     np.testing.assert_array_equal(indices, expected_at, err_msg=message)
 
 
-WINDOWS = [(1, 1), (2, 1), (3, 1), (7, 1), (1, 2), (2, 2), (3, 2), (5, 2), (3, 3), (2, 4), (7, 4)]
+WINDOWS = [(1, 1), (3, 1), (7, 1), (2, 2), (3, 2), (3, 3), (2, 4), (7, 4)]
 
 
 @pytest.mark.parametrize(("taps", "step"), WINDOWS)
 def test_windows_over_narrow_and_wide_images(taps: int, step: int) -> None:
     """Widths about one and several registers, so that rows are taken alone and together."""
-    for width, padding in ((7, 0), (8, taps // 2), (14, 0), (17, taps // 2), (33, 0), (70, 0)):
-        for rows, stride in ((2, 2), (3, 1), (3, 2), (9, 5)):
-            spec = MaxPool2dSpec((rows, taps), (stride, step), (rows // 3, padding))
-            assert_equals_reference(spec, noise((2, 3, 12, width)))
+    for width, padding, rows, stride in (
+        (7, 0, 2, 2),
+        (14, taps // 2, 3, 2),
+        (17, 0, 3, 1),
+        (70, taps // 2, 9, 5),
+    ):
+        spec = MaxPool2dSpec((rows, taps), (stride, step), (rows // 3, padding))
+        assert_equals_reference(spec, noise((2, 3, 12, width)))
 
 
 def test_planes_that_are_pooled_as_one() -> None:
