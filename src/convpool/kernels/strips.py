@@ -45,13 +45,13 @@ from convpool.kernels.windows import (
     zeros,
 )
 
-WIDEST_WINDOW, LONGEST_STEP = 7, 4
+WIDEST_WINDOW, LONGEST_STEP = 3, 3
 """Columns under a window, and from one window to the next: each pair is compiled by itself."""
 
 _BLOCK = 64  # bytes of output a block: one register of AVX-512
 _STRIP = 128  # bytes of input a strip, where more than one register of columns is under a block
 MOST_LANES, MOST_IN_GROUP = 64, 4
-_NARROWEST = 4  # lanes for a row in a group
+_NARROWEST = 4  # lanes and columns for a row in a group
 _FEW_ROWS = 3  # rows under a window that are unrolled
 
 
@@ -99,7 +99,7 @@ def strips_for(
     while (
         not alone
         and group < MOST_IN_GROUP
-        and columns.output <= lanes // (2 * group)
+        and _NARROWEST <= columns.output <= lanes // (2 * group)
         and rows.output >= 2 * group
         and lanes // (2 * group) >= _NARROWEST
         and 2 * group * max(_power_of_two(used), lanes // (2 * group)) <= _STRIP // itemsize
