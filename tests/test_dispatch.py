@@ -11,7 +11,7 @@ from convpool import functional as F  # noqa: N812
 from convpool.dispatch import ENGINES, Engine, Plan, plan
 from convpool.functional.calls import forget
 from convpool.request import Request
-from convpool.spec import Conv2dSpec, LayerSpec, MaxPool2dSpec
+from convpool.spec import AvgPool2dSpec, Conv2dSpec, LayerSpec, MaxPool2dSpec
 from tests.functional.calls import BASE, ours
 from tests.functional.test_arrays import LAYOUTS
 from tests.operators.settings import Array
@@ -41,7 +41,7 @@ def test_a_plan_is_made_once() -> None:
     first = plan(*CALL)
     assert plan("max_pool2d", MaxPool2dSpec((2, 2), stride=2), (3, 8, 8), "float32") is first
     for other in (
-        ("avg_pool2d", *CALL[1:]),
+        ("avg_pool2d", AvgPool2dSpec(2), (3, 8, 8), "float32"),
         ("max_pool2d", MaxPool2dSpec(3), (3, 8, 8), "float32"),
         ("max_pool2d", POOL, (3, 8, 9), "float32"),
         ("max_pool2d", POOL, (3, 8, 8), "float64"),

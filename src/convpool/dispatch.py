@@ -44,11 +44,11 @@ class Plan:
         """Return the choice as text, one line an engine.
 
         Example:
-            >>> from convpool.spec import MaxPool2dSpec
-            >>> print(plan("max_pool2d", MaxPool2dSpec(2), (3, 32, 32), "float16").explain())
-            max_pool2d of MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
-            on (3, 32, 32) float16
-            refused: kernels (no kernel for float16)
+            >>> from convpool.spec import AvgPool2dSpec
+            >>> print(plan("avg_pool2d", AvgPool2dSpec(2), (3, 32, 32), "int64").explain())
+            avg_pool2d of AvgPool2d(kernel_size=2, stride=2, padding=0)
+            on (3, 32, 32) int64
+            refused: kernels (no kernel for int64)
             chosen: reference
         """
         request = self.request

@@ -23,8 +23,8 @@ def pool():
     assert (F.max_pool2d(images, 3, 2, 1) == expected).all()
 """
 REPORT = """
-from convpool.kernels.max_pooling import _kernel
-kernel = _kernel(3, 2, 16, 32, -np.inf, with_indices=False, keep_nan=False)
+from convpool.kernels.strips import Strips, values_kernel
+kernel = values_kernel(Strips(3, 2, 3, 1, 16, 32, 1, columns=0, padded=True, operation=0))
 print("hits", sum(kernel._parallel.stats.cache_hits.values()))
 """
 
@@ -126,14 +126,23 @@ print("done")
 def test_other_cpus(cpu: str, features: str, tmp_path: Path) -> None:
     """The same kernels on a CPU with AVX2 and on ones with only SSE."""
     program = f"""{POOL}
+from convpool.spec import AvgPool2dSpec
 pool()
-for kernel, stride in ((2, 2), (3, 1), (5, 3)):
-    for dtype in ("float32", "float64"):
-        other = images.astype(dtype)
-        other[0, 0, 20, 20] = np.nan
-        spec = MaxPool2dSpec(kernel, stride)
-        ours, theirs = F.max_pool2d(other, kernel, stride), reference.max_pool2d(spec, other)
-        np.testing.assert_array_equal(ours, theirs)
+def last(images):
+    return images.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)
+other = images.copy()
+other[0, 0, 20, 20] = np.nan
+for same, kernel, stride in ((other, 3, 2), (last(other.astype("float16")), 3, 1)):
+    largest, mean = MaxPool2dSpec(kernel, stride), AvgPool2dSpec(kernel, stride)
+    theirs = reference.max_pool2d(largest, same)
+    np.testing.assert_array_equal(F.max_pool2d(same, kernel, stride), theirs)
+    ours, theirs = F.avg_pool2d(same, kernel, stride), reference.avg_pool2d(mean, same)
+    rounding = 1e-6 if same is other else 1e-3
+    np.testing.assert_allclose(ours, theirs, rtol=rounding, atol=rounding)
+ours = F.max_pool2d(other, 3, 2, return_indices=True)
+theirs = reference.max_pool2d_with_indices(MaxPool2dSpec(3, 2), other)
+for one, another in zip(ours, theirs):
+    np.testing.assert_array_equal(one, another)
 print("done")
 """
     environment = {
@@ -171,11 +180,10 @@ def test_vectors_stay_in_registers(tmp_path: Path) -> None:
     program = f"""{POOL}
 import re
 from llvmlite import binding
-from convpool.kernels.max_pooling import _kernel
-F.max_pool2d(images[:, :, :20, :20], 3, 2, 1)
+from convpool.kernels.strips import Strips, values_kernel
 F.max_pool2d(images[:1, :1], 3, 2, 1)
 if binding.get_host_cpu_features().get("avx512f"):
-    kernel = _kernel(3, 2, 16, 32, -np.inf, with_indices=False, keep_nan=False)
+    kernel = values_kernel(Strips(3, 2, 3, 1, 16, 32, 1, columns=0, padded=True, operation=0))
     (assembly,) = kernel._serial.inspect_asm().values()
     assert len(re.findall("vmaxps.*zmm", assembly)) >= 3
     assert not re.findall("vmov[au]ps.*zmm.*rsp", assembly)

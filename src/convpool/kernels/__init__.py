@@ -5,62 +5,44 @@ operation that a kernel carries out.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from convpool.request import Request
-from convpool.spec import ConvolutionSpec, ConvTranspose2dSpec, MaxPool2dSpec
-
-WIDEST_WINDOW, LONGEST_STEP = 7, 4
-"""Columns under a window, and from one window to the next: each pair is compiled by itself."""
+from convpool.spec import ConvolutionSpec, ConvTranspose2dSpec
 
 FLOATS = ("float16", "float32", "float64")
-MOST_TAPS, MOST_PHASES, MOST_PADDING = 1 << 14, 256, 1 << 14
-"""Of a convolution: beyond them tables would be larger than arrays."""
-DTYPES = (
-    *("float32", "float64", "int8", "int16", "int32", "int64"),
+COMPARED = (
+    *(*FLOATS, "int8", "int16", "int32", "int64"),
     *("uint8", "uint16", "uint32", "uint64", "bool"),
 )
 LARGEST_PLANE = 2**31 - 2**10
 """Pixels of a plane: lanes count them in 32 bits."""
+MOST_TAPS, MOST_PHASES, MOST_PADDING = 1 << 14, 256, 1 << 14
+"""Of a convolution: beyond them its tables would be larger than its arrays."""
 
 
-def refusal(request: Request) -> str | None:
-    """Return why no kernel takes the request, or None if one does.
+def _refuses(dtypes: tuple[str, ...]) -> Callable[[Request], str | None]:
+    """Return the rule of an operation that takes these element types."""
 
-    Example:
-        >>> refusal(Request("max_pool2d", MaxPool2dSpec(3, dilation=2), (3, 32, 32), "float32"))
-        'dilation (2, 2) is not 1'
-    """
-    if request.operation not in _KERNELS:
-        return f"no kernel for {request.operation}"
-    return _KERNELS[request.operation][0](request)
+    def refusal(request: Request) -> str | None:
+        if request.dtype not in dtypes:
+            return f"no kernel for {request.dtype}"
+        spec, (height, width) = request.spec, request.image_shape[1:]
+        if max(*spec.stride, *spec.dilation) > LARGEST_PLANE:
+            return f"stride {spec.stride} or dilation {spec.dilation} exceeds {LARGEST_PLANE}"
+        (top, bottom), (left, right) = spec.pads
+        pixels = (top + height + bottom) * (left + width + right)
+        if pixels > LARGEST_PLANE:
+            return f"planes of {pixels} pixels exceed {LARGEST_PLANE}"
+        return None
 
-
-def prepare(request: Request) -> Callable[..., Any]:
-    """Return the function of the arrays that carries out a request which wasn't refused."""
-    # Imported now, since Numba takes a while.
-    module = import_module(f"convpool.kernels.{_KERNELS[request.operation][1]}")
-    operator: Callable[..., Any] = module.prepare(request)
-    return operator
+    return refusal
 
 
-def _pooling(request: Request) -> str | None:
-    spec = request.spec
-    if not isinstance(spec, MaxPool2dSpec) or request.dtype not in DTYPES:
-        return f"no kernel for {request.dtype}"
-    if spec.dilation != (1, 1):
-        return f"dilation {spec.dilation} is not 1"
-    taps, step = spec.kernel_size[1], spec.stride[1]
-    if taps > WIDEST_WINDOW or step > LONGEST_STEP:
-        return f"{taps} columns every {step} exceed {WIDEST_WINDOW} every {LONGEST_STEP}"
-    pixels = request.image_shape[1] * request.image_shape[2]
-    if pixels > LARGEST_PLANE:
-        return f"planes of {pixels} pixels exceed {LARGEST_PLANE}"
-    return None
-
-
-def _convolution(request: Request) -> str | None:
+def _refuses_convolution(request: Request) -> str | None:
+    """Return why a convolution, or a transposed one, isn't taken."""
     spec = request.spec
     if not isinstance(spec, ConvolutionSpec) or request.dtype not in FLOATS:
         return f"no kernel for {request.dtype}"
@@ -68,18 +50,53 @@ def _convolution(request: Request) -> str | None:
         return f"{spec.kernel_size[0]}x{spec.kernel_size[1]} taps exceed {MOST_TAPS}"
     if isinstance(spec, ConvTranspose2dSpec) and spec.stride[0] * spec.stride[1] > MOST_PHASES:
         return f"{spec.stride[0]}x{spec.stride[1]} phases exceed {MOST_PHASES}"
+    if max(max(sides) for sides in spec.pads) > MOST_PADDING:
+        return f"padding {spec.pads} exceeds {MOST_PADDING}"
     pixels = request.image_shape[1] * request.image_shape[2]
     if pixels > LARGEST_PLANE:
         return f"planes of {pixels} pixels exceed {LARGEST_PLANE}"
-    if max(max(sides) for sides in spec.pads) > MOST_PADDING:
-        return f"padding {spec.pads} exceeds {MOST_PADDING}"
     return None
 
 
-_KERNELS: dict[str, tuple[Callable[[Request], str | None], str]] = {
-    "conv2d": (_convolution, "convolution"),
-    "conv_transpose2d": (_convolution, "convolution"),
-    "max_pool2d": (_pooling, "max_pooling"),
-    "max_pool2d_with_indices": (_pooling, "max_pooling"),
+@dataclass(frozen=True)
+class Operation:
+    """Which requests for an operation are refused, and the module whose `prepare` takes others."""
+
+    refusal: Callable[[Request], str | None]
+    module: str
+
+
+OPERATIONS = {
+    "conv2d": Operation(_refuses_convolution, "convolution"),
+    "conv_transpose2d": Operation(_refuses_convolution, "convolution"),
+    "max_pool2d": Operation(_refuses(COMPARED), "max_pooling"),
+    "max_pool2d_with_indices": Operation(_refuses(COMPARED), "max_pooling"),
+    "avg_pool2d": Operation(_refuses(FLOATS), "average_pooling"),
+    "max_unpool2d": Operation(_refuses(COMPARED), "unpooling"),
 }
-"""Of each operation: why not, and the module that carries it out."""
+
+
+def refusal(request: Request) -> str | None:
+    """Return why no kernel takes the request, or None if one does.
+
+    Example:
+        >>> from convpool.spec import AvgPool2dSpec
+        >>> refusal(Request("avg_pool2d", AvgPool2dSpec(3), (3, 32, 32), "int64"))
+        'no kernel for int64'
+    """
+    operation = OPERATIONS.get(request.operation)
+    if operation is None:
+        return f"no kernel for {request.operation}"
+    return operation.refusal(request)
+
+
+def prepare(request: Request) -> Callable[..., Any]:
+    """Return the function of the arrays that carries out a request which wasn't refused.
+
+    Its keyword `out` is an array of the output's shape and element type, to be written and
+    returned; max pooling with indices has none.
+    """
+    # Numba takes a while to import.
+    module = import_module(f"convpool.kernels.{OPERATIONS[request.operation].module}")
+    run: Callable[..., Any] = module.prepare(request)
+    return run

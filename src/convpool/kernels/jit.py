@@ -86,19 +86,19 @@ class Program:
         _loop(self._address, record, units, threads=threads)
 
     def _compile(self) -> None:
-        function = CFunc(self._body, ((types.intp,) * 3, types.void), {}, dict(_FLAGS))
+        function: Any = CFunc(self._body, ((types.intp,) * 3, types.void), {}, dict(_FLAGS))
         function._cache = _KernelCache(self._body)
         function.compile()
         self._function, self._address = function, function.address
 
 
-def _parallel_units(program, record, units):  # type: ignore[no-untyped-def]  # compiled
+def _parallel_units(program, record, units):
     for unit in prange(units):
         # Numba counts without a sign, and makes a float of that and a signed number.
         call_unit(program, address(record), np.intp(unit), np.intp(get_thread_id()))
 
 
-def _serial_units(program, record, units):  # type: ignore[no-untyped-def]  # compiled
+def _serial_units(program, record, units):
     # Not to ask for the thread here is more than an economy: read from the cache, the answer would
     # be missing, since only parallel code starts what gives it.
     for unit in range(units):

@@ -1,153 +1,118 @@
-"""Max pooling: a block of columns at a time, straight down a plane.
-
-Under a block of output columns lies a strip of input, some tens of columns wide, that is held as
-one vector a row. For each output row the strip's rows under the window are maxed into one vector;
-every s-th lane of it, shifted by 0 to k - 1, is then maxed across. Rows above and below the image
-are left out, columns beside it are lanes of the lowest number.
-
-Larger-than drops NaN; keeping it takes 11 to 27 percent longer (3x3 at stride 2 over 64 planes of
-112x112, and at stride 1 over 256 planes of 28x28, one thread, AVX-512). So one comparison a row,
-which costs nothing there, tells whether there was any, and if so all is done again and kept.
-"""
+"""Max pooling: the kernels that carry out a layer, and the arrays around them."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
-from convpool.arithmetic import window_axes
-from convpool.kernels.jit import Kernel
-from convpool.kernels.simd import (
-    any_nan,
-    choose,
-    first_largest_of_windows,
-    flat_indices,
-    larger,
-    largest_of_windows,
-    load_row,
-    splat,
-    store_row,
-)
+from convpool.arithmetic import Window, window_axes
+from convpool.kernels import channels_last, memory, separable, strips
+from convpool.kernels.layouts import WORTH_THREADS, delivered, destination, laid_out
+from convpool.kernels.reducing import NO_DIVISORS, over_channels, over_planes, taps_inside
+from convpool.kernels.simd import DROP_NAN, HALF, KEEP_NAN
 from convpool.request import Request
 
 if TYPE_CHECKING:
     from convpool.spec import MaxPool2dSpec
 
 Array = NDArray[Any]
-
-_BLOCK = 64  # bytes of output a block: one register of AVX-512
-_STRIP = 128  # bytes of input a strip, where more than one register of columns is under a block
-_WORTH_THREADS = 1 << 15  # numbers of input; two threads break even at half of that
+Axes = tuple[Window, Window]
+Search = Callable[[Array, Array, Array], None]
 
 
-def prepare(request: Request) -> Callable[[Array], Any]:
+def prepare(request: Request) -> Callable[..., Any]:
     """Return the function of images (N, C, H, W) requested: maxima, or those with indices."""
-    channels, height, width = request.image_shape
-    rows, columns = window_axes(cast("MaxPool2dSpec", request.spec), (height, width))
-    window = (rows.kernel, rows.stride, rows.before, columns.before)
-    is_bool = request.dtype == "bool"
-    element = np.dtype("uint8" if is_bool else request.dtype)
-    lowest = -np.inf if element.kind == "f" else int(np.iinfo(element).min)
-    lanes = _BLOCK // element.itemsize
-    strip = lanes if columns.padded <= lanes else _STRIP // element.itemsize
-    with_indices = request.operation == "max_pool2d_with_indices"
-    dropping, keeping = (
-        _kernel(
-            columns.kernel,
-            columns.stride,
-            lanes,
-            strip,
-            lowest,
-            with_indices=with_indices,
-            keep_nan=keep,
-        )
-        for keep in (False, element.kind == "f")
-    )
+    axes = window_axes(cast("MaxPool2dSpec", request.spec), request.image_shape[1:])  # type: ignore[arg-type]
+    if request.operation == "max_pool2d_with_indices":
+        return _with_indices(axes, request)
+    return _values(axes, request)
 
-    def run(input: Array) -> Any:
-        images = input.view(element) if is_bool else input
-        if not (images.flags.c_contiguous and images.flags.aligned and images.dtype.isnative):
-            images = np.require(images, element, ["C", "A"])
-        batch = len(images)
-        shape = (batch, channels, rows.output, columns.output)
-        output = np.empty(shape, element)
-        indices = np.empty(shape if with_indices else (0, 0, 0, 0), np.int64)
-        planes = images.reshape(batch * channels, height, width)
-        pooled = output.reshape(batch * channels, *shape[2:])
-        threads = planes.size >= _WORTH_THREADS
-        if dropping(planes, pooled, indices, window, threads=threads):
-            keeping(planes, pooled, indices, window, threads=threads)
-        if is_bool:
-            output = output.view(np.bool_)
-        return (output, indices) if with_indices else output
+
+def _values(axes: Axes, request: Request) -> Callable[..., Array]:
+    element, dtype, plane = _element(request.dtype), np.dtype(request.dtype), _plane(axes)
+    form = _form(request.dtype)
+    # The key of NaN is larger than all others.
+    operations = (HALF + DROP_NAN,) if form else (DROP_NAN, KEEP_NAN)
+    planes = over_planes(axes, element, operations, NO_DIVISORS)
+    channels = over_channels(axes, element, form + (DROP_NAN if form else KEEP_NAN), NO_DIVISORS)
+
+    is_itself = element == dtype
+
+    def run(images: Array, *, out: Array | None = None) -> Array:
+        images, last = laid_out(images, element)
+        shape = (*images.shape[:2], *plane)
+        result = destination(shape, dtype, out, channels_last=last)
+        (channels if last else planes)(images, result if is_itself else result.view(element))
+        return delivered(result, out)
 
     return run
 
 
-@cache
-def _kernel(
-    taps: int,
-    step: int,
-    lanes: int,
-    strip: int,
-    lowest: float,
-    *,
-    with_indices: bool,
-    keep_nan: bool,
-) -> Kernel:
-    """Return the kernel for windows `taps` wide that move by `step` columns.
+def _with_indices(axes: Axes, request: Request) -> Callable[..., tuple[Array, Array]]:
+    element, plane = _element(request.dtype), _plane(axes)
+    form = _form(request.dtype)
+    planes, channels = _search_planes(axes, element, form), _search_channels(axes, element, form)
 
-    It returns whether it met a NaN that it may have dropped. Where indices are wanted, the row of
-    the maximum so far goes down the strip with it; the column is known by the tap. Where not, LLVM
-    finds the rows unused and leaves them out.
-    """
-    block = min(lanes, (strip - taps) // step + 1)
-    keep = int(keep_nan)
+    def run(images: Array) -> tuple[Array, Array]:
+        images, last = laid_out(images, element)
+        shape = (*images.shape[:2], *plane)
+        output = memory.empty(shape, element, channels_last=last)
+        indices = memory.empty(shape, np.int64, channels_last=last)
+        (channels if last else planes)(images, output, indices)
+        return output.view(request.dtype), indices
 
-    def pool(planes, output, indices, window):  # type: ignore[no-untyped-def]  # compiled
-        reach, stride, top, left = window
-        count, height, width = planes.shape
-        _, out_height, out_width = output.shape
-        item = planes.itemsize
-        line = width * item
-        found_nan = 0
-        for plane in prange(count):
-            source = planes.ctypes.data + plane * height * line
-            pixels = plane * out_height * out_width
-            found = 0
-            for column in range(0, out_width, block):
-                first = column * step - left
-                strip_start = source + first * item
-                stored = min(block, out_width - column)
-                for row in range(out_height):
-                    start = max(row * stride - top, 0)
-                    end = min(row * stride - top + reach, height)
-                    best = load_row(planes, strip_start + start * line, first, width, strip, lowest)
-                    rows = splat(start, best)
-                    found |= any_nan(best, best)
-                    for y in range(start + 1, end):
-                        values = load_row(
-                            planes, strip_start + y * line, first, width, strip, lowest
-                        )
-                        found |= any_nan(values, best)
-                        wins = larger(values, best, keep)
-                        best = choose(wins, values, best)
-                        rows = choose(wins, splat(y, best), rows)
-                    pixel = pixels + row * out_width + column
-                    if with_indices:
-                        largest, at_row, at_tap = first_largest_of_windows(
-                            best, rows, taps, step, lanes, keep
-                        )
-                        flat = flat_indices(at_row, at_tap, width, first, step)
-                        store_row(flat, indices.ctypes.data + pixel * 8, stored)
-                    else:
-                        largest = largest_of_windows(best, taps, step, lanes, keep)
-                    store_row(largest, output.ctypes.data + pixel * item, stored)
-            found_nan += found
-        return found_nan > 0
+    return run
 
-    kind = "indices" if with_indices else "values"
-    return Kernel(pool, variant=f"{kind}-{'keep' if keep_nan else 'drop'}")
+
+def _search_planes(axes: Axes, element: np.dtype[Any], form: int) -> Search:
+    """Return what finds maxima and indices in images that are contiguous."""
+    rows, columns = axes
+    plans = [
+        strips.strips_for(rows, columns, element.itemsize, form + operation)
+        for operation in (DROP_NAN, KEEP_NAN)
+    ]
+    fixed: tuple[Any, ...] = ((rows.kernel, rows.stride, rows.before, columns.before),)
+    kernels = [strips.indices_kernel(plan) for plan in plans if plan]
+    if not kernels:
+        cells = [taps_inside(axis)[:, 2].copy() for axis in axes]
+        fixed = (*cells, separable.geometry(rows), separable.geometry(columns))
+        kernels = [
+            separable.indices_kernel(separable.Scratch(element.itemsize, form + operation))
+            for operation in (DROP_NAN, KEEP_NAN)
+        ]
+
+    def search(images: Array, output: Array, indices: Array) -> None:
+        threads = images.size >= WORTH_THREADS
+        for kernel in kernels:
+            if not kernel(images, output, indices, *fixed, threads=threads):
+                break
+
+    return search
+
+
+def _search_channels(axes: Axes, element: np.dtype[Any], form: int) -> Search:
+    """Return what finds maxima and indices in images in channels-last memory."""
+    taps = [taps_inside(axis) for axis in axes]
+    geometries = [separable.geometry(axis) for axis in axes]
+
+    def search(images: Array, output: Array, indices: Array) -> None:
+        lanes = channels_last.lanes_for(images.shape[1], max(4, element.itemsize))
+        kernel = channels_last.indices_kernel(channels_last.Channels(lanes, 0, form + KEEP_NAN))
+        arrays = (array.transpose(0, 2, 3, 1) for array in (images, output, indices))
+        kernel(*arrays, *taps, *geometries, threads=images.size >= WORTH_THREADS)
+
+    return search
+
+
+def _plane(axes: Axes) -> tuple[int, int]:
+    return axes[0].output, axes[1].output
+
+
+def _element(dtype: str) -> np.dtype[Any]:
+    """Return the element type that kernels see."""
+    return np.dtype({"bool": "uint8", "float16": "int16"}.get(dtype, dtype))
+
+
+def _form(dtype: str) -> int:
+    return HALF if dtype == "float16" else 0

@@ -1,4 +1,4 @@
-"""A layer on one shape of image, cut for one order of the output: tables, record, packed weights."""
+"""A layer on one shape of image, cut for one order of the output: tables, record, weights."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +12,7 @@ from convpool.arithmetic import source_index
 from convpool.kernels import memory
 from convpool.kernels.convolution import filters as packing
 from convpool.kernels.convolution import forward
-from convpool.kernels.convolution.blocking import Machine, Problem, block
+from convpool.kernels.convolution.blocking import Blocking, Machine, Problem, block
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program
@@ -32,13 +32,13 @@ class Cuts:
     spec: Conv2dSpec | ConvTranspose2dSpec
     problem: Problem
     machine: Machine
-    number: type[np.number[Any]]
+    number: Any
     planar: bool
     """Whether the output's memory runs as N, C, H, W; else as N, H, W, C."""
     _programs: dict[int, Program] = field(default_factory=dict, compare=False)
 
     @cached_property
-    def blocking(self) -> Any:
+    def blocking(self) -> Blocking:
         """The blocks and tiles."""
         return block(self.problem, self.machine, planar=self.planar)
 
@@ -262,7 +262,6 @@ class Cuts:
         run = packing.program(self.number, self.machine.vector // item)
         run(np.array(told, np.int64), blocks, threads=size >= _WORTH_THREADS)
         return packed
-
 
     def _in_order(self, weight: Array) -> Array:
         """Return weights filter by filter, channel by channel, tap by tap in the layer's order."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convpool.kernels.jit import Program, block
-from convpool.kernels.simd import (
+from convpool.kernels.rows import (
     fields,
     load_all,
     load_number,
@@ -50,7 +50,7 @@ class Packing(NamedTuple):
 
 
 @cache
-def program(number: type[np.number[Any]], lanes: int) -> Program:
+def program(number: Any, lanes: int) -> Program:
     """Return the program that packs numbers of a type, by squares of `lanes`."""
     item = np.dtype(number).itemsize
 

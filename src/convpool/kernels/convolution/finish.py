@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convpool.kernels.jit import block
-from convpool.kernels.simd import (
+from convpool.kernels.rows import (
     activate,
     add_numbers,
     add_rows,
@@ -20,7 +20,7 @@ from convpool.kernels.simd import (
 
 
 @cache
-def finishing(number: type[np.number[Any]], lanes: int, planar: int) -> Any:
+def finishing(number: Any, lanes: int, planar: int) -> Any:
     """Return the function that finishes squares of sums across filters.
 
     If the output is planar, its vectors run along pixels and the squares are turned; else they run
@@ -33,7 +33,7 @@ def finishing(number: type[np.number[Any]], lanes: int, planar: int) -> Any:
     ):
         """Store the sums of `lanes` filters at most and a row of pixels.
 
-        Args:
+        The arguments:
             sums: address of the first sum.
             step: bytes from pixel to pixel of the sums.
             output: address of the first output.

@@ -14,9 +14,10 @@ from convpool.kernels.convolution.panel import filling
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.tiles import across_filters, across_pixels
 from convpool.kernels.jit import Program
-from convpool.kernels.simd import fields, load_number
+from convpool.kernels.rows import fields, load_number
 
-Number = type[np.number[Any]]
+Number = Any
+"""The class of an element type, such as np.float32."""
 _SLOPE, _CEILING = (8 * Record._fields.index(name) for name in ("slope", "ceiling"))
 
 

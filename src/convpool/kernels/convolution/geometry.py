@@ -1,7 +1,7 @@
 """A convolution, or a transposed one, as phases of unit-stride sums: the one form the kernels know.
 
-Along an axis, output positions fall into phases: position `first + i * step` of a phase is its i-th.
-All positions of a phase meet the same taps, and tap t meets input position `i * stride + shift`.
+Along an axis, output positions fall into phases: a phase's i-th position is first + i * step. All
+positions of a phase meet the same taps, and a tap meets input position i * stride + shift.
 
 - A convolution has one phase with all taps, step 1, and shift t * dilation - padding.
 - A transposed convolution has `stride` phases. Position o meets tap t at input position

@@ -23,7 +23,11 @@ from convpool.threads import MOST
 Array = NDArray[Any]
 
 _WORTH_THREADS = 1 << 17  # products
-_NUMBERS = {"float16": np.float32, "float32": np.float32, "float64": np.float64}
+_NUMBERS: dict[str, type[np.number[Any]]] = {
+    "float16": np.float32,
+    "float32": np.float32,
+    "float64": np.float64,
+}
 
 
 Ordered = tuple[int, int, tuple[Array, Array]]
@@ -130,13 +134,13 @@ class Convolution:
         item = input.itemsize
         _, _, height, width = input.shape
         by_row, by_column = input.strides[2:]
+        images = input
         if self._is_flat and by_row != width * by_column and height > 1:
-            input = np.ascontiguousarray(input)
-            by_column = item
+            images, by_column = np.ascontiguousarray(input), item
         if by_column != item and width > 1:
-            return input, BY_NUMBER
+            return images, BY_NUMBER
         stride = self._cuts[True].problem.horizontal.stride
-        return input, {1: BY_VECTOR, 2: BY_EVERY_SECOND}.get(stride, BY_NUMBER)
+        return images, {1: BY_VECTOR, 2: BY_EVERY_SECOND}.get(stride, BY_NUMBER)
 
     def _run_halves(
         self,
@@ -160,7 +164,8 @@ class Convolution:
 
 def prepare(request: Request) -> ConvolutionOperator:
     """Return the operator that carries out a request which wasn't refused."""
-    return SmallConvolution(request) if takes(request) else Convolution(request)
+    operator: Any = SmallConvolution if takes(request) else Convolution
+    return cast("ConvolutionOperator", operator(request))
 
 
 def _like(out: Array, array: Array) -> Array:

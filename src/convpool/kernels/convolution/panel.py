@@ -16,24 +16,24 @@ import numpy as np
 
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import block
-from convpool.kernels.simd import (
+from convpool.kernels.rows import (
     every,
     fields,
     load,
     load_number,
-    load_row,
     store,
     store_all,
     store_number,
     zeros,
 )
+from convpool.kernels.simd import SUM, load_row
 
 BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND = range(3)
 """How a row is copied. The second and third take vectors, of which each or every second lane."""
 
 
 @cache
-def filling(number: type[np.number[Any]], how: int, lanes: int) -> Any:
+def filling(number: Any, how: int, lanes: int) -> Any:
     """Return the function that fills a panel with numbers of a type, by vectors of `lanes`."""
     item = np.dtype(number).itemsize
     copy_vectors, clear = _by_vector(number, how or 1, lanes), _clearing(number, lanes)
@@ -83,7 +83,7 @@ def filling(number: type[np.number[Any]], how: int, lanes: int) -> Any:
 
 
 @cache
-def _clearing(number: type[np.number[Any]], lanes: int) -> Any:
+def _clearing(number: Any, lanes: int) -> Any:
     item = np.dtype(number).itemsize
 
     @block
@@ -97,7 +97,7 @@ def _clearing(number: type[np.number[Any]], lanes: int) -> Any:
 
 
 @cache
-def _by_number(number: type[np.number[Any]]) -> Any:
+def _by_number(number: Any) -> Any:
     item = np.dtype(number).itemsize
 
     @block
@@ -122,7 +122,7 @@ def _by_number(number: type[np.number[Any]]) -> Any:
 
 
 @cache
-def _by_vector(number: type[np.number[Any]], step: int, lanes: int) -> Any:
+def _by_vector(number: Any, step: int, lanes: int) -> Any:
     item = np.dtype(number).itemsize
     wide = step * lanes
     stride = step * item
@@ -149,7 +149,7 @@ def _by_vector(number: type[np.number[Any]], step: int, lanes: int) -> Any:
                 store(every(pixels, step, lanes), here + i * item)
             for i in range(whole, inside, lanes):
                 end = left - (i - whole) * step
-                pixels = load_row(number, source + i * stride, 0, end, wide, 0)
+                pixels = load_row(number, source + i * stride, 0, end, wide, SUM)
                 store(every(pixels, step, lanes), here + i * item)
             for i in range(after, pitch, lanes):
                 store_all(zeros(number, lanes, 1), target + i * item, 0)

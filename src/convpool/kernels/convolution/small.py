@@ -6,9 +6,8 @@ What the other program is told takes longer to write down than these take to com
 # Compiled by Numba, which infers the types.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
-from collections.abc import Hashable
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,9 @@ from convpool.kernels import memory
 from convpool.kernels.jit import Kernel
 from convpool.request import NO_ACTIVATION, Request
 from convpool.spec import Activation, Conv2dSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 Array = NDArray[Any]
 Packed = tuple[Array, Array]
@@ -96,7 +98,7 @@ def _kernel() -> Kernel:
     return Kernel(_convolve, variant="small")
 
 
-def _convolve(images, weight, bias, output, residual, numbers, has_residual, slope, ceiling):  # type: ignore[no-untyped-def]
+def _convolve(images, weight, bias, output, residual, numbers, has_residual, slope, ceiling):
     groups, top, left, stride_y, stride_x, spread_y, spread_x = numbers
     batch, filters, rows, columns = output.shape
     _, _, height, width = images.shape

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convpool.kernels.jit import block
-from convpool.kernels.simd import (
+from convpool.kernels.rows import (
     activate,
     add_expanded,
     add_numbers,
@@ -29,7 +29,7 @@ from convpool.kernels.simd import (
 
 
 @cache
-def across_filters(number: type[np.number[Any]], lanes: int, count: int) -> Any:
+def across_filters(number: Any, lanes: int, count: int) -> Any:
     """Return the function that sums a row of tiles of `count` pixels by `lanes` filters."""
     item = np.dtype(number).itemsize
 
@@ -50,7 +50,7 @@ def across_filters(number: type[np.number[Any]], lanes: int, count: int) -> Any:
     ):
         """Leave the sums of rows of tiles in memory, on top of those of earlier products.
 
-        Args:
+        The arguments:
             panel: address of the first tap of the first tile.
             offsets: address of the products' offsets in the panel.
             weights: address of the first product's filters; the next one's follow.
@@ -86,7 +86,7 @@ def across_filters(number: type[np.number[Any]], lanes: int, count: int) -> Any:
 
 
 @cache
-def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattened: bool) -> Any:
+def across_pixels(number: Any, lanes: int, count: int, flattened: bool) -> Any:
     """Return the function that sums tiles of `lanes` pixels by `count` filters into the output.
 
     If `flattened`, the tiles run on from row to row of the panel; of what lies between the rows,
@@ -121,7 +121,7 @@ def across_pixels(number: type[np.number[Any]], lanes: int, count: int, flattene
     ):
         """Leave the sums of rows of tiles in the output, on top of those of earlier products.
 
-        Args:
+        The arguments:
             panel, offsets, products: as above.
             weights: address of the first product of the first filter; the next one's follow.
             filter_row: bytes from filter to filter of the weights.

@@ -1,0 +1,437 @@
+"""Tuples of vectors: what tiles of sums are made of, and how they are loaded, turned and stored.
+
+Like `simd`, for the products of convolutions. A tuple of vectors stays in registers, as a vector
+does.
+"""
+
+# Numba calls these functions with its own, untyped objects.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from convpool.kernels.simd import (
+    I32,
+    I64,
+    Vector,
+    call,
+    constants,
+    inside,
+    pointer,
+    shuffle,
+    splat_of,
+)
+
+
+@intrinsic(prefer_literal=True)
+def load(_context, like, _address, lanes):
+    """Load `lanes` numbers of the element type of `like` from an address."""
+    vector = Vector(like.dtype, lanes.literal_value)
+
+    def generate(_context, builder, _signature, values):
+        return _load(builder, values[1], vector)
+
+    return vector(like, types.intp, lanes), generate
+
+
+@intrinsic
+def store(_context, vector, _address):
+    """Store a vector to an address."""
+
+    def generate(context, builder, _signature, values):
+        _store(builder, values[0], values[1], vector)
+        return context.get_dummy_value()
+
+    return types.void(vector, types.intp), generate
+
+
+@intrinsic
+def load_number(_context, like, _address):
+    """Load a number of the element type of `like` from an address."""
+    vector = Vector(like.dtype, 1)
+
+    def generate(_context, builder, _signature, values):
+        return _load(builder, values[1], vector, vector.llvm.element)
+
+    return like.dtype(like, types.intp), generate
+
+
+@intrinsic
+def store_number(_context, number, _address):
+    """Store a number to an address."""
+
+    def generate(context, builder, _signature, values):
+        place = builder.inttoptr(values[1], values[0].type.as_pointer())
+        builder.store(values[0], place).align = Vector(number, 1).itemsize
+        return context.get_dummy_value()
+
+    return types.void(number, types.intp), generate
+
+
+@intrinsic
+def fields(_context, _address, record):
+    """Load a named tuple of 64-bit integers, one after the other from an address."""
+    names = record.instance_class
+    numbers = types.NamedUniTuple(types.intp, len(names._fields), names)
+
+    def generate(context, builder, _signature, values):
+        loaded = [
+            _load(builder, builder.add(values[0], I64(8 * field)), Vector(types.intp, 1), I64)
+            for field in range(numbers.count)
+        ]
+        return context.make_tuple(builder, numbers, loaded)
+
+    return numbers(types.intp, record), generate
+
+
+@intrinsic
+def prefetch(_context, _address):
+    """Ask for the line at an address, into the second cache."""
+
+    def generate(context, builder, _signature, values):
+        pointer = builder.inttoptr(values[0], ir.IntType(8).as_pointer())
+        how = I32(0), I32(2), I32(1)  # to read, kept in the second cache, data
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), pointer, *how)
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def every(_context, vector, step, lanes):
+    """Return a vector of each step-th of another's lanes, from the first on."""
+    result = Vector(vector.dtype, lanes.literal_value)
+
+    def generate(_context, builder, _signature, values):
+        chosen = [lane * step.literal_value for lane in range(result.lanes)]
+        return shuffle(builder, values[0], chosen)
+
+    return result(vector, step, lanes), generate
+
+
+@intrinsic(prefer_literal=True)
+def zeros(_context, like, lanes, count):
+    """Return a tuple of `count` vectors of zeros, of the element type of `like`."""
+    vectors = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
+
+    def generate(context, builder, _signature, _values):
+        zero = ir.Constant(vectors.dtype.llvm, None)
+        return context.make_tuple(builder, vectors, [zero] * vectors.count)
+
+    return vectors(like, lanes, count), generate
+
+
+@intrinsic
+def multiply_add(_context, sums, vector, _address):
+    """Add to the r-th of a tuple of vectors `vector` times the r-th number at an address."""
+
+    def generate(context, builder, _signature, values):
+        def add(row, total):
+            place = builder.add(values[2], I64(row * vector.itemsize))
+            number = _load(builder, place, Vector(vector.dtype, 1), vector.llvm.element)
+            number = splat_of(builder, number, vector.lanes)
+            name = f"llvm.fmuladd.{vector.suffix}"  # without FMA: a product and a sum
+            return call(builder, name, vector.llvm, number, values[1], total)
+
+        return _by_row(context, builder, sums, values[0], add)
+
+    return sums(sums, vector, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def rows_at(_context, _address, _step, _last, count):
+    """Return `count` addresses: address + r * step, and for r after the last that of the last."""
+    places = types.UniTuple(types.intp, count.literal_value)
+
+    def generate(context, builder, _signature, values):
+        return context.make_tuple(builder, places, _clamped_rows(builder, values[:3], places.count))
+
+    return places(types.intp, types.intp, types.intp, count), generate
+
+
+@intrinsic
+def multiply_add_rows(_context, sums, vector, places, _distance):
+    """Add to the r-th of a tuple of vectors `vector` times the number at places[r] + distance."""
+
+    def generate(context, builder, _signature, values):
+        addresses = cgutils.unpack_tuple(builder, values[2])
+
+        def add(row, total):
+            place = builder.add(addresses[row], values[3])
+            number = _load(builder, place, Vector(vector.dtype, 1), vector.llvm.element)
+            number = splat_of(builder, number, vector.lanes)
+            name = f"llvm.fmuladd.{vector.suffix}"
+            return call(builder, name, vector.llvm, number, values[1], total)
+
+        return _by_row(context, builder, sums, values[0], add)
+
+    return sums(sums, vector, places, types.intp), generate
+
+
+@intrinsic
+def add_stored(_context, sums, _address, _step):
+    """Add to each of a tuple of vectors the one that lies at address + row * step."""
+
+    def generate(context, builder, _signature, values):
+        def add(row, total):
+            return builder.fadd(_load(builder, _row(builder, values, row), sums.dtype), total)
+
+        return _by_row(context, builder, sums, values[0], add)
+
+    return sums(sums, types.intp, types.intp), generate
+
+
+@intrinsic
+def store_all(_context, rows, _address, _step):
+    """Store a tuple of vectors, the r-th at address + r * step."""
+
+    def generate(context, builder, _signature, values):
+        for row, value in enumerate(cgutils.unpack_tuple(builder, values[0])):
+            _store(builder, value, _row(builder, values, row), rows.dtype)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def load_all(_context, like, _address, _step, lanes, count):
+    """Load `count` vectors of `lanes` numbers, the r-th from address + r * step."""
+    rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
+
+    def generate(context, builder, _signature, values):
+        loaded = [
+            _load(builder, _row(builder, values, row), rows.dtype) for row in range(rows.count)
+        ]
+        return context.make_tuple(builder, rows, loaded)
+
+    return rows(like, types.intp, types.intp, lanes, count), generate
+
+
+@intrinsic(prefer_literal=True)
+def load_rows(_context, like, _address, _step, _last, _width, lanes, count):
+    """Load the first `width` lanes of `count` vectors, the r-th from address + r * step.
+
+    The other lanes are 0. Vectors after the `last` are loaded from where the last one is.
+    """
+    rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
+
+    def generate(context, builder, _signature, values):
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        loaded = _load_places(builder, places, values[4], rows.dtype)
+        return context.make_tuple(builder, rows, loaded)
+
+    return rows(like, *(types.intp,) * 4, lanes, count), generate
+
+
+@intrinsic
+def transpose(_context, rows):
+    """Exchange rows and lanes of as many vectors as they have lanes."""
+
+    def generate(context, builder, _signature, values):
+        square = cgutils.unpack_tuple(builder, values[0])
+        return context.make_tuple(builder, rows, _transpose(builder, square))
+
+    return rows(rows), generate
+
+
+@intrinsic(prefer_literal=True)
+def add_numbers(_context, rows, _address, by_row):
+    """Add numbers that lie at an address: the r-th to vector r, or the l-th to all lanes l."""
+
+    def generate(context, builder, _signature, values):
+        def add(row, value):
+            place = builder.add(values[1], I64(row * rows.dtype.itemsize))
+            number = _load(builder, place, Vector(rows.dtype.dtype, 1), rows.dtype.llvm.element)
+            return builder.fadd(value, splat_of(builder, number, rows.dtype.lanes))
+
+        if by_row.literal_value:
+            return _by_row(context, builder, rows, values[0], add)
+        numbers = _load(builder, values[1], rows.dtype)
+        return _by_row(
+            context, builder, rows, values[0], lambda _row, value: builder.fadd(value, numbers)
+        )
+
+    return rows(rows, types.intp, by_row), generate
+
+
+@intrinsic
+def add_rows(_context, rows, _address, _step, _last, _width):
+    """Add vectors that are loaded as by `load_rows`."""
+
+    def generate(context, builder, _signature, values):
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        loaded = _load_places(builder, places, values[4], rows.dtype)
+        return _by_row(
+            context, builder, rows, values[0], lambda row, value: builder.fadd(value, loaded[row])
+        )
+
+    return rows(rows, *(types.intp,) * 4), generate
+
+
+@intrinsic
+def store_rows(_context, rows, _address, _step, _last, _width):
+    """Store the first `width` lanes of vectors 0 to `last`, the r-th at address + r * step."""
+
+    def generate(context, builder, _signature, values):
+        vector = rows.dtype
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        mask = inside(builder, I64(0), values[4], vector.lanes)
+        stored = list(zip(cgutils.unpack_tuple(builder, values[0]), places, strict=True))
+        # From the end: what is stored in the last one's place too many times is overwritten by it.
+        for value, place in reversed(stored):
+            call(
+                builder,
+                f"llvm.masked.store.{vector.suffix}.p0",
+                ir.VoidType(),
+                value,
+                pointer(builder, place, vector),
+                I32(vector.itemsize),
+                mask,
+            )
+        return context.get_dummy_value()
+
+    return types.void(rows, *(types.intp,) * 4), generate
+
+
+@intrinsic
+def add_expanded(_context, rows, _address, _step, _last, _bits):
+    """Add numbers that lie side by side from address + r * step on, to lanes that bits choose.
+
+    The bits are at an address, one for each lane. Vectors after the `last` are as in `load_rows`.
+    """
+
+    def generate(context, builder, _signature, values):
+        vector = rows.dtype
+        mask = _mask_at(builder, values[4], vector.lanes)
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        name = f"llvm.masked.expandload.{vector.suffix}"
+        zero = ir.Constant(vector.llvm, None)
+
+        def add(row, value):
+            pointer = builder.inttoptr(places[row], vector.llvm.element.as_pointer())
+            return builder.fadd(value, call(builder, name, vector.llvm, pointer, mask, zero))
+
+        return _by_row(context, builder, rows, values[0], add)
+
+    return rows(rows, *(types.intp,) * 4), generate
+
+
+@intrinsic
+def store_compressed(_context, rows, _address, _step, _last, _bits):
+    """Store side by side, from address + r * step on, the lanes that bits choose."""
+
+    def generate(context, builder, _signature, values):
+        vector = rows.dtype
+        mask = _mask_at(builder, values[4], vector.lanes)
+        places = _clamped_rows(builder, values[1:4], rows.count)
+        stored = list(zip(cgutils.unpack_tuple(builder, values[0]), places, strict=True))
+        for value, place in reversed(stored):  # as in `store_rows`
+            pointer = builder.inttoptr(place, vector.llvm.element.as_pointer())
+            name = f"llvm.masked.compressstore.{vector.suffix}"
+            call(builder, name, ir.VoidType(), value, pointer, mask)
+        return context.get_dummy_value()
+
+    return types.void(rows, *(types.intp,) * 4), generate
+
+
+@intrinsic
+def activate(_context, rows, _slope, _ceiling):
+    """Multiply what is negative by a slope, and cut what exceeds a ceiling; NaN stays.
+
+    A slope of 0 gives 0 for every negative number, minus infinity too.
+    """
+    number = rows.dtype.dtype
+
+    def generate(context, builder, _signature, values):
+        vector = rows.dtype
+        slope, ceiling = (splat_of(builder, value, vector.lanes) for value in values[1:])
+        zero = ir.Constant(vector.llvm, None)
+        flat = builder.fcmp_ordered("==", slope, zero)
+
+        def bend(_row, value):
+            lowered = builder.select(flat, zero, builder.fmul(value, slope))
+            bent = builder.select(builder.fcmp_ordered("<", value, zero), lowered, value)
+            return builder.select(builder.fcmp_ordered(">", bent, ceiling), ceiling, bent)
+
+        return _by_row(context, builder, rows, values[0], bend)
+
+    return rows(rows, number, number), generate
+
+
+def _by_row(context, builder, rows, values, operation):
+    """Return the tuple of what an operation makes of each of a tuple of vectors."""
+    made = [
+        operation(row, value) for row, value in enumerate(cgutils.unpack_tuple(builder, values))
+    ]
+    return context.make_tuple(builder, rows, made)
+
+
+def _row(builder, values, row):
+    """Return values[1] + row * values[2]: the address of a row."""
+    return builder.add(values[1], builder.mul(values[2], I64(row)))
+
+
+def _load(builder, place, vector, element=None):
+    pointer = builder.inttoptr(place, (element or vector.llvm).as_pointer())
+    loaded = builder.load(pointer)
+    loaded.align = vector.itemsize
+    return loaded
+
+
+def _clamped_rows(builder, numbers, count):
+    """Return addresses address + min(row, last) * step."""
+    first, step, last = numbers
+    places = [first]
+    for row in range(1, count):
+        next_one = builder.add(places[-1], step)
+        places.append(
+            builder.select(builder.icmp_signed("<", last, I64(row)), places[-1], next_one)
+        )
+    return places
+
+
+def _mask_at(builder, place, lanes):
+    """Load a mask from an address, a bit for each lane."""
+    bits = builder.load(builder.inttoptr(place, ir.IntType(lanes).as_pointer()))
+    bits.align = 1
+    return builder.bitcast(bits, ir.VectorType(ir.IntType(1), lanes))
+
+
+def _load_places(builder, places, width, vector):
+    """Load a vector from each place, its first `width` lanes; the others are 0."""
+    mask = inside(builder, I64(0), width, vector.lanes)
+    zero = ir.Constant(vector.llvm, None)
+    name = f"llvm.masked.load.{vector.suffix}.p0"
+    alignment = I32(vector.itemsize)
+    return [
+        call(builder, name, vector.llvm, pointer(builder, place, vector), alignment, mask, zero)
+        for place in places
+    ]
+
+
+def _store(builder, value, place, vector):
+    stored = builder.store(value, pointer(builder, place, vector))
+    stored.align = vector.itemsize
+
+
+def _transpose(builder, square):
+    """Exchange ever smaller blocks across the diagonal; the lanes are a power of two."""
+    size = len(square)
+    block = size // 2
+    while block:
+        upper, lower = [], []
+        for lane in range(size):
+            is_left = (lane // block) % 2 == 0
+            upper.append(lane if is_left else size + lane - block)
+            lower.append(lane + block if is_left else size + lane)
+        exchanged = list(square)
+        for row in range(size):
+            if (row // block) % 2 == 0:
+                pair = square[row], square[row + block]
+                exchanged[row] = builder.shuffle_vector(*pair, constants(upper))
+                exchanged[row + block] = builder.shuffle_vector(*pair, constants(lower))
+        square = exchanged
+        block //= 2
+    return square
