@@ -58,11 +58,11 @@ def test_the_reference_takes_every_operation_of_its_own() -> None:
 
 
 def test_the_explanation() -> None:
-    text = plan("conv2d", Conv2dSpec(3, 8, 3, padding=1), (3, 8, 8), "float16").explain()
+    text = plan("conv2d", Conv2dSpec(3, 8, 3, padding=1), (3, 8, 8), "int64").explain()
     assert text == (
         "conv2d of Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))\n"
-        "on (3, 8, 8) float16\n"
-        "refused: kernels (no kernel for conv2d)\n"
+        "on (3, 8, 8) int64\n"
+        "refused: kernels (no kernel for int64)\n"
         "chosen: reference"
     )
 

@@ -18,6 +18,7 @@ CASES = [
     case_named("cifar-cnn,p3", "max_pool2d_with_indices"),
     Case("net", "of everything", "conv2d", 2, 8, 11, 9, 6, 3, 2, 2, 1, 0, 2, 2, 1),
 ]
+from convpool.threads import get_num_threads
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -44,15 +45,14 @@ def test_torch_computes_in_the_layout() -> None:
 
 
 def test_sessions_set_the_threads_and_set_them_back() -> None:
-    import numba
     import torch
 
-    torch_threads, numba_threads = torch.get_num_threads(), numba.get_num_threads()
+    torch_threads, own_threads = torch.get_num_threads(), get_num_threads()
     both = contestants(["torch"])
     with both[0].session(1), both[1].session(1):
-        assert (torch.get_num_threads(), numba.get_num_threads()) == (1, 1)
+        assert (torch.get_num_threads(), get_num_threads()) == (1, 1)
         assert torch.is_inference_mode_enabled()
-    assert (torch.get_num_threads(), numba.get_num_threads()) == (torch_threads, numba_threads)
+    assert (torch.get_num_threads(), get_num_threads()) == (torch_threads, own_threads)
     assert not torch.is_inference_mode_enabled()
 
 

@@ -50,6 +50,8 @@ def _refuses_convolution(request: Request) -> str | None:
         return f"{spec.kernel_size[0]}x{spec.kernel_size[1]} taps exceed {MOST_TAPS}"
     if isinstance(spec, ConvTranspose2dSpec) and spec.stride[0] * spec.stride[1] > MOST_PHASES:
         return f"{spec.stride[0]}x{spec.stride[1]} phases exceed {MOST_PHASES}"
+    if max(*spec.stride, *spec.dilation) > LARGEST_PLANE:
+        return f"stride {spec.stride} or dilation {spec.dilation} exceeds {LARGEST_PLANE}"
     if max(max(sides) for sides in spec.pads) > MOST_PADDING:
         return f"padding {spec.pads} exceeds {MOST_PADDING}"
     pixels = request.image_shape[1] * request.image_shape[2]
