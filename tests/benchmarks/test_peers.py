@@ -8,6 +8,7 @@ from benchmarks.cases import LAYOUTS, Case, Layout
 from benchmarks.peers import PEERS, chosen, contestants, installed, ours
 from benchmarks.task import Array, as_arrays, error, is_wrong, make_task, truth
 from convpool.errors import ArgumentError
+from convpool.threads import get_num_threads
 from tests.benchmarks.contestants import case_named
 
 CASES = [
@@ -18,7 +19,6 @@ CASES = [
     case_named("cifar-cnn,p3", "max_pool2d_with_indices"),
     Case("net", "of everything", "conv2d", 2, 8, 11, 9, 6, 3, 2, 2, 1, 0, 2, 2, 1),
 ]
-from convpool.threads import get_num_threads
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -55,6 +55,10 @@ _NARROWEST = 4  # lanes and columns for a row in a group
 _FEW_ROWS = 3  # rows under a window that are unrolled
 
 
+_GROUPED = (7, 8, 10, 14, 16)
+"""Outputs of a row of which several are made at a time: each width is compiled by itself."""
+
+
 @dataclass(frozen=True)
 class Strips:
     """What a kernel is compiled for.
@@ -94,11 +98,16 @@ def strips_for(
     """
     if (rows.dilation, columns.dilation) != (1, 1) or columns.stride > LONGEST_STEP:
         return None
+    if (rows.kernel, rows.stride) != (columns.kernel, columns.stride) or columns.kernel < 2:
+        return None
+    if columns.output < _NARROWEST or operation & HALF:
+        return None
     lanes, group, step = _BLOCK // itemsize, 1, columns.stride
     used = (columns.output - 1) * step + columns.kernel
     while (
         not alone
         and group < MOST_IN_GROUP
+        and columns.output in _GROUPED
         and _NARROWEST <= columns.output <= lanes // (2 * group)
         and rows.output >= 2 * group
         and lanes // (2 * group) >= _NARROWEST
