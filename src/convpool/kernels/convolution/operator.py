@@ -137,7 +137,7 @@ class Convolution:
         images = input
         if self._is_flat and by_row != width * by_column and height > 1:
             images, by_column = np.ascontiguousarray(input), item
-        if by_column != item and width > 1:
+        if by_column != item and self._cuts[True].problem.horizontal.size > 1:
             return images, BY_NUMBER
         stride = self._cuts[True].problem.horizontal.stride
         return images, {1: BY_VECTOR, 2: BY_EVERY_SECOND}.get(stride, BY_NUMBER)
