@@ -23,7 +23,14 @@ SEGMENT = 256
 """Products that are summed in one go."""
 _FLAT_SEGMENT = 128  # of one tap a channel: each brings lines of its own into the first cache
 _PANEL, _SUMS = 64 << 10, 256 << 10  # bytes of a block's input and sums: beside each other in L2
-_ADDRESSES = 6  # rows of weights that are read at a time; more don't fit the registers of x86-64
+# The tiles that there are; each is compiled by itself. Across pixels, more filters than 6 at a time
+# would take more addresses of weights than x86-64 has registers for.
+_ACROSS_FILTERS = (1, 2, 4, 6, 7, 8, 11, 14)
+_ACROSS_PIXELS = (
+    *((1, 1), (1, 6), (2, 2), (2, 4), (2, 6)),
+    *((4, 1), (4, 2), (4, 4), (4, 6), (8, 1), (8, 2)),
+)
+_PACKING = 1.25  # cycles a weight
 _PIXELS = 256  # of a block, so that the threads have several blocks each
 _UNITS = 4  # pieces of work wanted of one image, so that the threads are done at about one time
 
@@ -99,12 +106,20 @@ class Problem:
         return -(-self.vertical.longest // -(-self.vertical.longest // most))
 
 
-def block(problem: Problem, machine: Machine, *, planar: bool) -> Blocking:
-    """Return the cheaper of the two ways; across pixels only planes can be written."""
+def block(problem: Problem, machine: Machine, *, planar: bool, packs: bool) -> Blocking:
+    """Return the cheaper of the two ways; across pixels only planes can be written.
+
+    Both add up the same products in the same order, so that a result doesn't show which was taken.
+    If the call `packs`, the time for that counts; across pixels the weights stay as they are.
+    """
     ways = [_across_filters(problem, machine)]
     if problem.phases == 1 and planar:
         ways.append(_across_pixels(problem, machine))
-    return min(ways, key=lambda way: _cycles(way, problem, machine))
+    weights = _PACKING * problem.filters * problem.channels * problem.taps if packs else 0
+    return min(
+        ways,
+        key=lambda way: _cycles(way, problem, machine) + weights * way.across_filters,
+    )
 
 
 def segments(products: int) -> int:
@@ -117,7 +132,10 @@ def _across_filters(problem: Problem, machine: Machine) -> Blocking:
     lanes = 2 * machine.vector // problem.itemsize
     most = (machine.registers - 3) // 2  # a vector is two registers, and one holds the number
     width = horizontal.longest
-    count = min(range(1, most + 1), key=lambda count: (-(-width // count) * (count + 1), count))
+    count = min(
+        (count for count in _ACROSS_FILTERS if count <= most),
+        key=lambda count: (-(-width // count) * (count + 1), count),
+    )
     tiles = -(-width // count)
     pieces = -(-tiles // max(1, _PIXELS // count))
     columns = min(width, -(-tiles // pieces) * count)
@@ -136,11 +154,9 @@ def _across_pixels(problem: Problem, machine: Machine) -> Blocking:
     plane = problem.vertical.longest * (width + problem.horizontal.extent)
     is_small = machine.registers == 32 and plane <= 4 * _PIXELS and problem.vertical.longest > 1
     ways = []
-    for vectors in (1, 2, 4, 8):
-        for count in range(1, _ADDRESSES + 1):
-            # Sums, the vectors of a product, and one that holds a number.
-            if (count + 1) * vectors + 1 > machine.registers:
-                continue
+    for vectors, count in _ACROSS_PIXELS:
+        # Sums, the vectors of a product, and one that holds a number.
+        if (count + 1) * vectors + 1 <= machine.registers:
             lanes = vectors * register
             chunk = problem.chunk
             fitting = (32 << 10) // (chunk * problem.itemsize * problem.vertical.reach)

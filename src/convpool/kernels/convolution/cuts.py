@@ -1,6 +1,6 @@
 """A layer on one shape of image, cut for one order of the output: tables, record, weights."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -35,12 +35,13 @@ class Cuts:
     number: Any
     planar: bool
     """Whether the output's memory runs as N, C, H, W; else as N, H, W, C."""
-    _programs: dict[int, Program] = field(default_factory=dict, compare=False)
+    packs: bool
+    """Whether weights are packed for a call of few images alone."""
 
     @cached_property
     def blocking(self) -> Blocking:
         """The blocks and tiles."""
-        return block(self.problem, self.machine, planar=self.planar)
+        return block(self.problem, self.machine, planar=self.planar, packs=self.packs)
 
     @cached_property
     def packing(self) -> tuple[int, int]:
@@ -215,19 +216,14 @@ class Cuts:
         held = -(-known.filter_blocks // known.held)
         return -(-known.groups // known.joint) * held * known.row_blocks * known.column_blocks
 
-    def program(self, how: int) -> Program:
-        """Return the program for a way to read the input's rows."""
-        found = self._programs.get(how)
-        if found is None:
-            found = self._programs[how] = self._program(how)
-        return found
-
-    def _program(self, how: int) -> Program:
+    @cached_property
+    def program(self) -> Program:
+        """The program for the tile."""
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
         tile = way.lanes, way.count
         return forward.program(
-            self.number, way.across_filters, tile, how, self.planar, register, way.flattened
+            self.number, way.across_filters, tile, self.planar, register, way.flattened
         )
 
     def pack(self, weight: Array) -> Array:

@@ -26,27 +26,24 @@ def program(
     number: Number,
     filters_first: bool,
     tile: tuple[int, int],
-    how: int,
     planar: bool,
     register: int,
     flattened: bool,
 ) -> Program:
     """Return the program for a tile, a way to read the input and an order of the output."""
     variant = "forward-" + "-".join(
-        map(str, (number.__name__, int(filters_first), *tile, how, int(planar), int(flattened)))
+        map(str, (number.__name__, int(filters_first), *tile, int(planar), int(flattened)))
     )
     if filters_first:
-        return Program(_across_filters(number, tile, how, planar, register), variant=variant)
-    return Program(_across_pixels(number, tile, how, register, flattened), variant=variant)
+        return Program(_across_filters(number, tile, planar, register), variant=variant)
+    return Program(_across_pixels(number, tile, register, flattened), variant=variant)
 
 
-def _across_filters(
-    number: Number, tile: tuple[int, int], how: int, planar: bool, register: int
-) -> Any:
+def _across_filters(number: Number, tile: tuple[int, int], planar: bool, register: int) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
     pixel = lanes * item
-    fill = filling(number, how, register)
+    fill = filling(number, register)
     sum_rows = across_filters(number, lanes, count)
     finish = finishing(number, register, int(planar))
 
@@ -135,12 +132,10 @@ def _across_filters(
     return convolve
 
 
-def _across_pixels(
-    number: Number, tile: tuple[int, int], how: int, register: int, flattened: bool
-) -> Any:
+def _across_pixels(number: Number, tile: tuple[int, int], register: int, flattened: bool) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
-    fill = filling(number, how, register)
+    fill = filling(number, register)
     sum_rows = across_pixels(number, lanes, count, flattened)
 
     def convolve(record, unit, thread):
@@ -169,6 +164,15 @@ def _across_pixels(
             channels = min(plan.chunk, plan.channels - first)
             begin = source + first * plan.channel_stride
             fill(record, begin, panel, groups * channels, row, column)
+            # Of one tap a channel, what the next panel is filled from is asked for meanwhile: by
+            # each block of filters a line of each channel.
+            coming, coming_step = 0, 0
+            if plan.taps == 1 and plan.direct != 0:
+                coming_step = plan.channel_stride
+                if first + channels < plan.channels:
+                    coming = begin + channels * plan.channel_stride + column * item
+                else:
+                    coming = source + (column + columns) * item
             products = channels * plan.taps
             parts = max(1, -(-products // SEGMENT))
             for part in range(parts):
@@ -201,6 +205,8 @@ def _across_pixels(
                             first + part == 0,
                             first + channels == plan.channels and part == parts - 1,
                             plan.chosen,
+                            coming + (block_of_filters - first_filter) * 64,
+                            coming_step,
                         )
 
     return convolve

@@ -23,6 +23,7 @@ from convpool.threads import MOST
 Array = NDArray[Any]
 
 _WORTH_THREADS = 1 << 17  # products
+_MANY = 8  # images, for which packing isn't worth saving
 _NUMBERS: dict[str, type[np.number[Any]]] = {
     "float16": np.float32,
     "float32": np.float32,
@@ -60,8 +61,12 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         machine = Machine(*registers())
         self._cuts = {
-            planar: Cuts(spec, problem, machine, self._number, planar) for planar in (True, False)
+            (planar, packs): Cuts(spec, problem, machine, self._number, planar, packs)
+            for planar in (True, False)
+            for packs in (True, False)
         }
+        reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND}
+        self._reading = reading.get(horizontal.stride, BY_NUMBER)
         self._products = prod((spec.groups, filters, channels, problem.taps))
         self._products *= vertical.longest * horizontal.longest
 
@@ -78,7 +83,8 @@ class Convolution:
         self, input: Array, weight: Array, bias: Array | None, *, out: Array | None = None
     ) -> Array:
         """Pack and run."""
-        return self.run(input, Packed(weight, bias), out=out)
+        packs = len(input) < _MANY
+        return self._run(input, Packed(weight, bias), out, None, NO_ACTIVATION, packs=packs)
 
     def run(
         self,
@@ -90,15 +96,27 @@ class Convolution:
         activation: Activation = NO_ACTIVATION,
     ) -> Array:
         """Return activation(convolution + bias + residual)."""
+        return self._run(input, packed, out, residual, activation, packs=False)
+
+    def _run(
+        self,
+        input: Array,
+        packed: Packed,
+        out: Array | None,
+        residual: Array | None,
+        activation: Activation,
+        *,
+        packs: bool,
+    ) -> Array:
         if self._dtype != self._number:  # halves are stored, and computed in float32
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
-        cuts = self._cuts[not last]
+        cuts = self._cuts[not last, packs]
         weights, bias, _ = self._ordered(packed, cuts)
-        images, how = self._readable(input)
+        images, reading = self._readable(input)
         scratch = memory.scratch(MOST * cuts.scratch_bytes)
         distance = direct = 0
         if residual is not None:
@@ -107,14 +125,14 @@ class Convolution:
             distance = residual.ctypes.data - out.ctypes.data
         if self._is_flat and images.strides[3] == images.itemsize:
             direct = cuts.direct
-        addresses = weights, bias, distance, direct
-        record = told(cuts.record, images, out, scratch, addresses, threads=False)
+        known = weights, bias, distance, direct, reading
+        record = told(cuts.record, images, out, scratch, known, threads=False)
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
             record[-2:] = struct.unpack("qq", bits)
         batch = len(images)
         threads = batch * self._products >= _WORTH_THREADS
-        cuts.program(how)(record, batch * cuts.units, threads=threads)
+        cuts.program(record, batch * cuts.units, threads=threads)
         return out
 
     def _ordered(self, packed: Packed, cuts: Cuts) -> Ordered:
@@ -139,8 +157,7 @@ class Convolution:
             images, by_column = np.ascontiguousarray(input), item
         if by_column != item and self._cuts[True].problem.horizontal.size > 1:
             return images, BY_NUMBER
-        stride = self._cuts[True].problem.horizontal.stride
-        return images, {1: BY_VECTOR, 2: BY_EVERY_SECOND}.get(stride, BY_NUMBER)
+        return images, self._reading
 
     def _run_halves(
         self,

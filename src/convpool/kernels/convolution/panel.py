@@ -33,12 +33,12 @@ BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND = range(3)
 
 
 @cache
-def filling(number: Any, how: int, lanes: int) -> Any:
+def filling(number: Any, lanes: int) -> Any:
     """Return the function that fills a panel with numbers of a type, by vectors of `lanes`."""
     item = np.dtype(number).itemsize
-    copy_vectors, clear = _by_vector(number, how or 1, lanes), _clearing(number, lanes)
+    copy_vectors, copy_every_second = (_by_vector(number, step, lanes) for step in (1, 2))
+    clear = _clearing(number, lanes)
     copy_numbers = _by_number(number)
-    by_number = how == BY_NUMBER
 
     @block
     def fill(record, image, panel, channels, row, column):
@@ -70,11 +70,18 @@ def filling(number: Any, how: int, lanes: int) -> Any:
                     steps = plan.channel_stride, plan.channel_gap
                     if from_row < 0:
                         clear(target, plan.pitch, channels, plan.channel_gap)
-                    elif by_number:
+                    elif plan.reading == BY_NUMBER:
                         copy_numbers(record, source, target, channels, first, 0)
                     else:
                         start = first + plan.lowest_x
-                        copy_vectors(source, target, channels, steps, start, plan.width, plan.pitch)
+                        if plan.reading == BY_VECTOR:
+                            copy_vectors(
+                                source, target, channels, steps, start, plan.width, plan.pitch
+                            )
+                        else:
+                            copy_every_second(
+                                source, target, channels, steps, start, plan.width, plan.pitch
+                            )
                         if plan.repeats:
                             copy_numbers(record, source, target, channels, first, 1)
                     target += plan.pitch * item
@@ -125,35 +132,26 @@ def _by_number(number: Any) -> Any:
 def _by_vector(number: Any, step: int, lanes: int) -> Any:
     item = np.dtype(number).itemsize
     wide = step * lanes
-    stride = step * item
 
     @block
     def copy_vectors(source, target, channels, steps, column, width, pitch):
         """Copy a row of each channel whose pixels are neighbours; what is outside becomes 0.
 
-        Zeros before and after, and whole vectors between: masks everywhere would take longer.
+        A vector of all channels before the next one, so that a mask is made once for all.
         """
-        before = min(-(min(column, 0) // step), pitch)
-        column += before * step
-        inside = max(min(pitch - before, (width - column + step - 1) // step), 0)
-        whole = max(min(inside, (width - column) // step), 0) // lanes * lanes
-        after = before - (-inside // lanes) * lanes
-        left = width - column - whole * step
-        source += column * item
-        for _ in range(channels):
-            for i in range(0, before, lanes):
-                store_all(zeros(number, lanes, 1), target + i * item, 0)
-            here = target + before * item
-            for i in range(0, whole, lanes):
-                pixels = load(number, source + i * stride, wide)
-                store(every(pixels, step, lanes), here + i * item)
-            for i in range(whole, inside, lanes):
-                end = left - (i - whole) * step
-                pixels = load_row(number, source + i * stride, 0, end, wide, SUM)
-                store(every(pixels, step, lanes), here + i * item)
-            for i in range(after, pitch, lanes):
-                store_all(zeros(number, lanes, 1), target + i * item, 0)
-            source += steps[0]
-            target += steps[1]
+        for i in range(0, pitch, lanes):
+            first = column + i * step
+            here, there = source + first * item, target + i * item
+            if first >= 0 and first + wide <= width:
+                for _ in range(channels):
+                    store(every(load(number, here, wide), step, lanes), there)
+                    here += steps[0]
+                    there += steps[1]
+            else:
+                for _ in range(channels):
+                    pixels = load_row(number, here, first, width, wide, SUM)
+                    store(every(pixels, step, lanes), there)
+                    here += steps[0]
+                    there += steps[1]
 
     return copy_vectors

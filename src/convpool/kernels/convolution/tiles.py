@@ -118,6 +118,8 @@ def across_pixels(number: Any, lanes: int, count: int, flattened: bool) -> Any:
         is_first,
         is_last,
         chosen,
+        coming,
+        coming_step,
     ):
         """Leave the sums of rows of tiles in the output, on top of those of earlier products.
 
@@ -134,6 +136,7 @@ def across_pixels(number: Any, lanes: int, count: int, flattened: bool) -> Any:
             residual: distance of the residual from the output, 0 if there is none.
             slope, ceiling: of the activation.
             is_first, is_last: whether there are no earlier products, and no later ones.
+            coming, coming_step: address of a line that is needed soon, and from each to the next.
             chosen: address of the bits of all tiles, then of the distances of their outputs.
         """
         if flattened:
@@ -148,6 +151,7 @@ def across_pixels(number: Any, lanes: int, count: int, flattened: bool) -> Any:
                 filters = rows_at(weights, filter_row, last, count)
                 for product in range(products):
                     tap = place + load_number(np.int64, offsets + product * 8)
+                    prefetch(coming + product * coming_step)
                     pixels = load(number, tap, lanes)
                     tile = multiply_add_rows(tile, pixels, filters, product * item)
                 if flattened:
