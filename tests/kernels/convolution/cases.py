@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from convpool.arithmetic import output_shape
 from convpool.errors import ArgumentError
 from convpool.kernels import memory
 from convpool.kernels.convolution.operator import Convolution
+from convpool.kernels.jit import Program
 from convpool.request import NO_ACTIVATION, Request
 from convpool.spec import PADDING_MODES, Activation, Conv2dSpec, ConvTranspose2dSpec
 from tests.drawing import LAYOUTS
@@ -27,6 +29,8 @@ Spec = Conv2dSpec | ConvTranspose2dSpec
 
 TOLERANCE = {"float64": 1e-13, "float32": 5e-6, "float16": 1e-3}
 """Of the largest output: sums of some thousand products, and one rounding to float16."""
+PROGRAMS = {"conv2d": 22, "conv_transpose2d": 12}
+"""That the random calls of a kind may need."""
 MOST_PRODUCTS = 1 << 23
 PLANES = (1, 2, 3, 5, 7, 8, 13, 14, 16, 17, 27, 28, 32, 33, 56, 64, 65, 70)
 COUNTS = (1, 2, 3, 4, 6, 7, 8, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65, 70)
@@ -48,6 +52,8 @@ class Case:
     residual: Array | None = None
     activation: Activation = NO_ACTIVATION
     out: str = ""
+    packed: bool = False
+    """Whether the weights are packed beforehand, even if nothing follows."""
 
     def __str__(self) -> str:
         images = f"{self.input.dtype} {self.input.shape}, strides {self.input.strides}"
@@ -69,29 +75,32 @@ class Case:
         arrays = self.input, self.weight, self.bias, self.residual
         return cast("Array", function(self.spec, *arrays, self.activation))
 
-    def run(self, operator: Any = None, threads: None = None) -> Array:
+    def run(self, operator: Any = None) -> Array:
         """What an operator returns, by default that of blocks, however small the layer is."""
         operator = operator or Convolution(self.request)
-        packed = operator.pack(self.weight, self.bias)
-        options: dict[str, Any] = {"residual": self.residual, "activation": self.activation}
+        out = None
         if self.out:
-            last = self.out == "channels last"
-            options["out"] = memory.empty(
-                self.output_shape, self.input.dtype, channels_last=last
-            )
-        result = operator.run(self.input, packed, **options)
-        if self.out:
-            assert result is options["out"]
+            is_last = self.out == "channels last"
+            out = memory.empty(self.output_shape, self.input.dtype, channels_last=is_last)
+        if self.residual is None and self.activation is NO_ACTIVATION and not self.packed:
+            result = operator(self.input, self.weight, self.bias, out=out)
+        else:
+            packed = operator.pack(self.weight, self.bias)
+            options = {"residual": self.residual, "activation": self.activation}
+            result = operator.run(self.input, packed, out=out, **options)
+        assert out is None or result is out
         return cast("Array", result)
 
-    def program(self) -> Any:
-        """What tells the program that it needs from others."""
-        operator = Convolution(self.request)
-        last = memory.is_channels_last(self.input) and self.out != "in order"
-        way = operator._cuts[self.out != "channels last" and not last].blocking
-        how = operator._readable(self.input.astype(operator._number, copy=False))[1]
-        is_planar = self.out != "channels last" and not last
-        return operator._number, way.across_filters, way.lanes, way.count, how, is_planar, way.flattened
+    def programs(self) -> list[Program]:
+        """Return the programs that it needs, without running them."""
+        needed: list[Program] = []
+
+        def note(program: Program, *_arguments: object, **_options: object) -> None:
+            needed.append(program)
+
+        with patch.object(Program, "__call__", note):
+            self.run()
+        return needed
 
 
 def check(case: Case, result: Array) -> None:
@@ -107,23 +116,23 @@ def check(case: Case, result: Array) -> None:
 
 
 @cache
-def some(kind: str, count: int, programs: int) -> tuple[Case, ...]:
-    """Return cases of a kind that need so many programs at most, always the same ones."""
-    return tuple(_drawn(DRAW[kind], count, programs))
+def some(kind: str, count: int = 400) -> tuple[Case, ...]:
+    """Return random calls of a kind, always the same ones."""
+    return tuple(_drawn(DRAW[kind], count, PROGRAMS[kind]))
 
 
 def _drawn(
     draw: Callable[[np.random.Generator], Case | None], count: int, programs: int
 ) -> Iterator[Case]:
     random = np.random.default_rng(0)
-    known: set[Any] = set()
+    known: set[Program] = set()
     while count:
         case = draw(random)
         if case is None:
             continue
-        program = case.program()
-        if program in known or len(known) < programs:
-            known.add(program)
+        needed = known.union(case.programs())
+        if len(needed) <= programs:
+            known = needed
             count -= 1
             yield case
 
@@ -198,6 +207,7 @@ def _case(random: np.random.Generator, make: Callable[[], Spec]) -> Case | None:
         _laid_out(random, _noise(random, shape, dtype)) if random.random() < 0.3 else None,
         ACTIVATIONS[random.integers(len(ACTIVATIONS))],
         str(random.choice(["", "", "in order", "channels last"])),
+        bool(random.random() < 0.5),
     )
     return None if kernels.refusal(case.request) else case
 

@@ -1,8 +1,8 @@
 """Runs random calls with each array beside a page that may not be touched.
 
 A program of its own, since to touch one ends the process: `python -m tests.kernels.convolution.fences
-conv2d before 100 16` puts the pages before the arrays. It prints "done", or dies in the call that it
-printed last.
+conv2d before` puts the pages before the arrays. It prints "done", or dies in the call that it printed
+last.
 """
 
 import ctypes
@@ -79,8 +79,8 @@ class Fences:
         return replace(case, **{name: self.moved(getattr(case, name)) for name in names})
 
 
-def main(kind: str, side: str, count: int, programs: int) -> None:
-    cases = some(kind, count, programs)
+def main(kind: str, side: str) -> None:
+    cases = some(kind)
     fences = Fences(side)
     memory.empty, memory.scratch = fences.empty, fences.scratch  # type: ignore[assignment]
     operator.MOST = 1  # threads that have scratch memory
@@ -92,4 +92,4 @@ def main(kind: str, side: str, count: int, programs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(*sys.argv[1:])

@@ -1,5 +1,7 @@
 """The convolution kernels against the reference, over random calls and ones at the edges."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -10,29 +12,19 @@ from convpool.kernels.convolution.operator import Convolution
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
-from tests.kernels.convolution.cases import Case, check, some
+from tests.kernels.convolution.cases import ACTIVATIONS, PROGRAMS, Case, check, some
 from tests.kernels.layouts import both_layouts, channels_last, noise
 
-KINDS = {"conv2d": 16, "conv_transpose2d": 9}
-"""And how many programs they may compile."""
 
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PROGRAMS)
 def test_random_calls(kind: str) -> None:
-    for case in some(kind, 400, KINDS[kind]):
+    for case in some(kind):
         check(case, case.run())
-
-
-def test_small_layers_by_plain_loops() -> None:
-    small = [case for case in some("conv2d", 400, KINDS["conv2d"]) if takes(case.request)]
-    assert len(small) >= 4
-    for case in small:
-        check(case, case.run(SmallConvolution(case.request)))
 
 
 def test_random_small_layers() -> None:
     random = np.random.default_rng(0)
-    for _ in range(200):
+    for _ in range(100):
         groups, channels, filters = random.integers(1, 4, 3).tolist()
         spec = Conv2dSpec(
             channels * groups,
@@ -48,15 +40,18 @@ def test_random_small_layers() -> None:
         request = Request("conv2d", spec, images.shape[1:], dtype)
         if takes(request):
             weight, bias = noise(spec.weight_shape, dtype), noise((spec.out_channels,), dtype)
-            for same in both_layouts(images):
-                case = Case(spec, same, weight, bias)
+            for same, activation in itertools.product(both_layouts(images), ACTIVATIONS[2:]):
+                case = Case(spec, same, weight, bias, None, activation)
+                check(case, case.run(SmallConvolution(request)))
+                residual = same[:, :1, :1, :1] + np.zeros(case.output_shape, dtype)
+                case = Case(spec, same, weight, bias, residual, activation, "channels last")
                 check(case, case.run(SmallConvolution(request)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PROGRAMS)
 def test_bound_layers_and_functions(kind: str) -> None:
     """By the public way, on the same calls: the answers are those of the operators."""
-    for case in some(kind, 100, KINDS[kind]):
+    for case in some(kind)[:100]:
         chosen = plan(kind, case.spec, case.request.image_shape, case.request.dtype)
         assert chosen.engine == "kernels", case
         slope, ceiling = case.activation.slope, case.activation.ceiling
@@ -97,6 +92,21 @@ def test_planes_of_a_row_or_a_column(plane: tuple[int, int]) -> None:
         for images in both_layouts(noise((3, 4, *plane))):
             case = Case(spec, images, weight, None)
             check(case, case.run())
+
+
+@pytest.mark.parametrize("width", [7, 10, 28, 56])
+def test_channels_and_images_taken_from_others(width: int) -> None:
+    """Planes in order but not the whole: where pixels don't meet, they may be read in place."""
+    spec, weight = Conv2dSpec(32, 64, 1), noise((64, 32, 1, 1))
+    for images in (
+        noise((2, 64, width, width))[:, ::2],
+        noise((2, 40, width, width))[:, 3:35],
+        noise((2, 32, width, width))[:, ::-1],
+        noise((2, 32, width, width))[::-1],
+        noise((32, 2, width, width)).swapaxes(0, 1),
+    ):
+        case = Case(spec, images, weight, None)
+        check(case, case.run())
 
 
 def test_images_that_lie_over_each_other() -> None:
@@ -174,3 +184,13 @@ def test_weights_of_other_strides() -> None:
     expected = reference.conv2d(spec, images, weight, None)
     result = Case(spec, images, weight, None).run()
     np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_halves_that_are_too_large_are_infinite(kind: str) -> None:
+    """Without a warning, which is an error here."""
+    images, weight = np.full((2, 4, 9, 14), 60000.0, np.float16), np.ones((4, 4, 1, 1), np.float16)
+    function = getattr(F, kind)
+    assert (function(images, weight) == np.inf).all()
+    out = np.zeros(images.shape, np.float16)
+    assert (function(images, -weight, out=out) == -np.inf).all()
