@@ -1,8 +1,8 @@
 """Runs random calls with each array beside a page that may not be touched.
 
-A program of its own, since to touch one ends the process: `python -m tests.kernels.convolution.fences
-conv2d before` puts the pages before the arrays. It prints "done", or dies in the call that it printed
-last.
+A program of its own, since to touch one ends the process. Its arguments are a kind of call and the
+side where the pages are, such as `conv2d before`. It prints "done", or dies in the call that it
+printed last.
 """
 
 import ctypes
@@ -10,6 +10,7 @@ import mmap
 import sys
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -17,7 +18,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution import operator
-from convpool.kernels.convolution.operator import Convolution
 from convpool.threads import set_num_threads
 from tests.kernels.convolution.cases import Case, check, some
 
@@ -76,18 +76,22 @@ class Fences:
 
     def around(self, case: Case) -> Case:
         names = "input", "weight", "bias", "residual"
-        return replace(case, **{name: self.moved(getattr(case, name)) for name in names})
+        moved: dict[str, Any] = {name: self.moved(getattr(case, name)) for name in names}
+        return replace(case, **moved)
 
 
 def main(kind: str, side: str) -> None:
     cases = some(kind)
     fences = Fences(side)
-    memory.empty, memory.scratch = fences.empty, fences.scratch  # type: ignore[assignment]
-    operator.MOST = 1  # threads that have scratch memory
     set_num_threads(1)
-    for case in cases:
-        print(case, flush=True)
-        check(case, fences.around(case).run(Convolution(case.request)))
+    with (
+        patch.object(memory, "empty", fences.empty),
+        patch.object(memory, "scratch", fences.scratch),
+        patch.object(operator, "MOST", 1),  # threads that have scratch memory
+    ):
+        for case in cases:
+            print(case, flush=True)
+            check(case, fences.around(case).run())
     print("done")
 
 

@@ -1,10 +1,9 @@
 """Layers that take each of the ways through the kernels, several chunks of channels each."""
 
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
+from tests.kernels.convolution.cases import Plane, Spec
 
-Plane = tuple[int, int]
-
-LAYERS: dict[str, tuple[Conv2dSpec | ConvTranspose2dSpec, Plane]] = {
+LAYERS: dict[str, tuple[Spec, Plane]] = {
     "across filters": (Conv2dSpec(80, 96, 3, padding=1), (14, 14)),
     "read in place": (Conv2dSpec(300, 200, 1), (14, 14)),
     "across pixels": (Conv2dSpec(70, 6, 3, padding=1), (40, 130)),

@@ -5,14 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from convpool import functional as F  # noqa: N812
 from convpool import bind, reference
+from convpool import functional as F  # noqa: N812
 from convpool.dispatch import plan
 from convpool.kernels.convolution.operator import Convolution
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
-from tests.kernels.convolution.cases import ACTIVATIONS, PROGRAMS, Case, check, some
+from tests.kernels.convolution.cases import ACTIVATIONS, PROGRAMS, Case, Spec, check, some
 from tests.kernels.layouts import both_layouts, channels_last, noise
 
 
@@ -62,7 +62,7 @@ def test_bound_layers_and_functions(kind: str) -> None:
             check(case, chosen.run(case.input, case.weight, case.bias))
 
 
-EDGES = {
+EDGES: dict[str, Spec] = {
     "all padding": Conv2dSpec(3, 5, 3, padding=40, dilation=30),
     "one pixel left": Conv2dSpec(3, 5, (9, 40), padding=0),
     "far taps": Conv2dSpec(3, 5, 2, dilation=(8, 39), padding=0),
@@ -168,7 +168,7 @@ def test_no_images() -> None:
 
 
 def test_arrays_that_cannot_be_written() -> None:
-    arrays = [noise((1, 4, 9, 14)), noise((6, 4, 3, 3)), noise((6,)), noise((1, 6, 7, 12))]
+    arrays = noise((1, 4, 9, 14)), noise((6, 4, 3, 3)), noise((6,)), noise((1, 6, 7, 12))
     for array in arrays:
         array.flags.writeable = False
     case = Case(Conv2dSpec(4, 6, 3, bias=True), *arrays)

@@ -31,7 +31,9 @@ def arrays(name: str, dtype: str = "float32") -> tuple[Array, Array, Array]:
     return images, weight, bias
 
 
-def function(name: str, images: Array, weight: Array, bias: Array, **out: Array) -> Array:
+def function(
+    name: str, images: Array, weight: Array, bias: Array, out: Array | None = None
+) -> Array:
     """The function of a layer with its arguments."""
     spec, _ = LAYERS[name]
     arguments: dict[str, Any] = {
@@ -42,8 +44,8 @@ def function(name: str, images: Array, weight: Array, bias: Array, **out: Array)
     }
     if isinstance(spec, Conv2dSpec):
         arguments["padding_mode"] = spec.padding_mode
-        return F.conv2d(images, weight, bias, **arguments, **out)
-    return F.conv_transpose2d(images, weight, bias, **arguments, **out)
+        return F.conv2d(images, weight, bias, **arguments, out=out)
+    return F.conv_transpose2d(images, weight, bias, **arguments, out=out)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -78,9 +80,9 @@ def test_bound_or_not_and_any_order_of_memory(name: str) -> None:
             assert bound(same, out).tobytes() == whole.tobytes()
             out[...] = 0
             assert function(name, same, weight, bias, out=out).tobytes() == whole.tobytes()
-            assert function(name, same[:2], weight, bias, out=out[:2]).tobytes() == whole[
-                :2
-            ].tobytes()
+            assert (
+                function(name, same[:2], weight, bias, out=out[:2]).tobytes() == whole[:2].tobytes()
+            )
             assert out.tobytes() == whole.tobytes()
     assert not wide[..., 1].any()
 

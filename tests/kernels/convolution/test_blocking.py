@@ -1,4 +1,4 @@
-"""The cuts of layers: nothing left out, within the registers and the caches, the same every time."""
+"""The cuts of layers: everything covered, within registers and caches, and the same each time."""
 
 import pytest
 from hypothesis import given

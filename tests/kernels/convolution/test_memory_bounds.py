@@ -16,6 +16,8 @@ from tests.kernels.convolution.cases import PROGRAMS, Case, check, some
 
 Array = NDArray[Any]
 
+WITHOUT_POISON = {name: value for name, value in os.environ.items() if name != memory.POISON}
+"""Poison touches all pages of the scratch memory."""
 ZONE = 1 << 12
 MARK = 0xA5
 
@@ -92,3 +94,14 @@ def test_pages_beside_the_arrays_are_not_touched(kind: str, side: str) -> None:
     )
     last = answer.stdout.splitlines()[-1:]
     assert (answer.returncode, last) == (0, ["done"]), answer.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+def test_a_large_layer_needs_little_more_than_its_output() -> None:
+    """64 channels of 1024x1024 pixels: as columns for a matrix product they'd take 2.3 GB."""
+    program = [sys.executable, "-m", "tests.kernels.convolution.peak"]
+    answer = subprocess.run(
+        program, env=WITHOUT_POISON, capture_output=True, text=True, timeout=300, check=True
+    )
+    added, arrays = map(float, answer.stdout.split())
+    assert arrays - 32 <= added <= arrays + 64
