@@ -1,13 +1,13 @@
 """Runs random calls with each array beside a page that may not be touched.
 
-A program of its own, since to touch one ends the process. Its arguments are a kind of call and the
-side where the pages are, such as `conv2d before`. It prints "done", or dies in the call that it
-printed last.
+A program of its own, since to touch one ends the process. Its argument is a kind of call, such as
+`conv2d`. It prints "done", or dies in the call that it printed last.
 """
 
 import ctypes
 import mmap
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -80,20 +80,24 @@ class Fences:
         return replace(case, **moved)
 
 
-def main(kind: str, side: str) -> None:
+def main(kind: str) -> None:
     cases = some(kind)
-    fences = Fences(side)
     set_num_threads(1)
+    for side in ("before", "after"):
+        run(cases, Fences(side))
+    print("done")
+
+
+def run(cases: Iterable[Case], fences: Fences) -> None:
     with (
         patch.object(memory, "empty", fences.empty),
         patch.object(memory, "scratch", fences.scratch),
         patch.object(operator, "MOST", 1),  # threads that have scratch memory
     ):
         for case in cases:
-            print(case, flush=True)
+            print(fences.side, case, flush=True)
             check(case, fences.around(case).run())
-    print("done")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])
