@@ -7,6 +7,7 @@ that need yet another program once there are enough of those.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -22,7 +23,7 @@ from convpool.kernels.jit import Program
 from convpool.request import NO_ACTIVATION, Request
 from convpool.spec import PADDING_MODES, Activation, Conv2dSpec, ConvTranspose2dSpec
 from tests.drawing import LAYOUTS
-from tests.kernels.layouts import channels_last
+from tests.kernels.layouts import channels_last, noise
 
 Array = NDArray[Any]
 Spec = Conv2dSpec | ConvTranspose2dSpec
@@ -120,6 +121,16 @@ def check(case: Case, result: Array) -> None:
 def some(kind: str, count: int = 300) -> tuple[Case, ...]:
     """Return random calls of a kind, always the same ones."""
     return tuple(_drawn(DRAW[kind], count, PROGRAMS[kind]))
+
+
+def read_in_place() -> Iterator[Case]:
+    """Yield calls that take pixels from the images themselves, where tiles exceed the planes."""
+    for width, channels in product((5, 7, 10), (32, 300)):
+        spec = Conv2dSpec(channels, 64, 1)
+        for batch in (1, 2):
+            images = noise((batch, channels, width, width))
+            for same in (images, images[::-1].copy()[::-1]):
+                yield Case(spec, same, noise(spec.weight_shape), None, packed=True)
 
 
 def _drawn(

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from convpool.kernels import memory
 from convpool.kernels.convolution import operator
 from convpool.threads import set_num_threads
-from tests.kernels.convolution.cases import Case, check, some
+from tests.kernels.convolution.cases import Case, check, read_in_place, some
 
 Array = NDArray[Any]
 
@@ -81,7 +81,7 @@ class Fences:
 
 
 def main(kind: str) -> None:
-    cases = some(kind)
+    cases = [*some(kind), *(read_in_place() if kind == "conv2d" else ())]
     set_num_threads(1)
     for side in ("before", "after"):
         run(cases, Fences(side))
