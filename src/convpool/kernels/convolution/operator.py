@@ -123,7 +123,7 @@ class Convolution:
             if residual.strides != out.strides:
                 residual = _like(out, residual)
             distance = residual.ctypes.data - out.ctypes.data
-        if self._is_flat and images.strides[3] == images.itemsize:
+        if self._is_flat and images.flags.c_contiguous:  # tiles read beyond a channel's end
             direct = cuts.direct
         known = weights, bias, distance, direct, reading
         record = told(cuts.record, images, out, scratch, known, threads=False)
@@ -155,7 +155,8 @@ class Convolution:
         images = input
         if self._is_flat and by_row != width * by_column and height > 1:
             images, by_column = np.ascontiguousarray(input), item
-        if by_column != item and width > 1:
+        pixels = height * width if self._is_flat else width
+        if by_column != item and pixels > 1:
             return images, BY_NUMBER
         return images, self._reading
 
@@ -173,9 +174,10 @@ class Convolution:
         result = Convolution(wide).run(
             input.astype(np.float32), packed, residual=residual, activation=activation
         )
-        if out is None:
-            return result.astype(self._dtype)
-        out[...] = result
+        with np.errstate(over="ignore"):  # what is too large for a half is infinite
+            if out is None:
+                return result.astype(self._dtype)
+            out[...] = result
         return out
 
 

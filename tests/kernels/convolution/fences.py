@@ -1,0 +1,103 @@
+"""Runs random calls with each array beside a page that may not be touched.
+
+A program of its own, since to touch one ends the process. Its argument is a kind of call, such as
+`conv2d`. It prints "done", or dies in the call that it printed last.
+"""
+
+import ctypes
+import mmap
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+from numpy.typing import DTypeLike, NDArray
+
+from convpool.kernels import memory
+from convpool.kernels.convolution import operator
+from convpool.threads import set_num_threads
+from tests.kernels.convolution.cases import Case, check, read_in_place, some
+
+Array = NDArray[Any]
+
+PAGE = mmap.PAGESIZE
+LINE = 64
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def fenced(nbytes: int, side: str, alignment: int) -> tuple[mmap.mmap, int]:
+    """Return memory and where in it `nbytes` start, whose end or start is a page's."""
+    inside = -(-nbytes // PAGE) * PAGE
+    block = mmap.mmap(-1, inside + 2 * PAGE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(block))
+    for page in (start, start + PAGE + inside):
+        assert _libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(PAGE), 0) == 0
+    after = (inside - nbytes) // alignment * alignment
+    return block, PAGE + (0 if side == "before" else after)
+
+
+class Fences:
+    """Memory beside a forbidden page, in place of the package's own."""
+
+    def __init__(self, side: str) -> None:
+        self.side = side
+
+    def empty(
+        self, shape: tuple[int, ...], dtype: DTypeLike, *, channels_last: bool = False
+    ) -> Array:
+        if channels_last:
+            batch, channels, height, width = shape
+            return self.empty((batch, height, width, channels), dtype).transpose(0, 3, 1, 2)
+        element = np.dtype(dtype)
+        block, start = fenced(int(np.prod(shape)) * element.itemsize, self.side, element.itemsize)
+        array = np.ndarray(shape, element, block, start)
+        array.fill(np.nan)
+        return array
+
+    def scratch(self, nbytes: int) -> Array:
+        block, start = fenced(nbytes, self.side, LINE)
+        array = np.ndarray((nbytes,), np.uint8, block, start)
+        array.fill(0xFF)  # NaN
+        return array
+
+    def moved(self, array: Array | None) -> Array | None:
+        """Return the same array of the same strides beside a forbidden page."""
+        if array is None or not array.size:
+            return array
+        low, high = byte_bounds(array)
+        block, start = fenced(high - low, self.side, array.itemsize)
+        first = start + array.ctypes.data - low
+        result: Array = np.ndarray(array.shape, array.dtype, block, first, array.strides)
+        result[...] = array
+        return result
+
+    def around(self, case: Case) -> Case:
+        names = "input", "weight", "bias", "residual"
+        moved: dict[str, Any] = {name: self.moved(getattr(case, name)) for name in names}
+        return replace(case, **moved)
+
+
+def main(kind: str) -> None:
+    cases = [*some(kind), *(read_in_place() if kind == "conv2d" else ())]
+    set_num_threads(1)
+    for side in ("before", "after"):
+        run(cases, Fences(side))
+    print("done")
+
+
+def run(cases: Iterable[Case], fences: Fences) -> None:
+    with (
+        patch.object(memory, "empty", fences.empty),
+        patch.object(memory, "scratch", fences.scratch),
+        patch.object(operator, "MOST", 1),  # threads that have scratch memory
+    ):
+        for case in cases:
+            print(fences.side, case, flush=True)
+            check(case, fences.around(case).run())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

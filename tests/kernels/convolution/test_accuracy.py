@@ -1,0 +1,36 @@
+"""Rounding errors of long sums: no larger than PyTorch's."""
+
+import pytest
+import torch
+
+from benchmarks.task import error, make_task, truth
+from convpool import functional as F  # noqa: N812
+from tests.benchmarks.contestants import case_named
+from tests.kernels.layouts import both_layouts
+
+SMALL = 2e-6
+"""Of the outputs' root mean square: good enough whatever PyTorch does."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet50,stem 7x7 s2",
+        "resnet50,l3 256-256 3x3",
+        "resnet50,l4 512-512 3x3",
+        "resnet50,l3 1024-256 1x1",
+        "resnet50,l4 2048-512 1x1",
+        "odd,k11 s4 (alexnet)",
+        "mobilenetv2,dw 960 7 s1",
+    ],
+)
+def test_errors_of_layers(name: str) -> None:
+    task = make_task(case_named(name))
+    exact, case = truth(task), task.case
+    arguments = case.stride, (case.pad_h, case.pad_w), case.dilation, case.groups
+    images, weight, bias = map(torch.from_numpy, task.arrays)
+    theirs = torch.nn.functional.conv2d(images, weight, bias, *arguments)
+    limit = max(SMALL, 1.1 * error(theirs, exact))
+    for same in both_layouts(task.input):
+        ours = F.conv2d(same, task.arrays[1], task.arrays[2], *arguments)
+        assert error(ours, exact) <= limit
