@@ -12,7 +12,12 @@ from convpool.kernels import memory
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import Line, Phase, lines
-from convpool.kernels.convolution.panel import BY_EVERY_SECOND, BY_NUMBER, BY_VECTOR
+from convpool.kernels.convolution.panel import (
+    BY_EVERY_SECOND,
+    BY_NUMBER,
+    BY_SQUARE,
+    BY_VECTOR,
+)
 from convpool.kernels.convolution.record import told
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.simd import registers
@@ -157,7 +162,7 @@ class Convolution:
             images, by_column = np.ascontiguousarray(input), item
         pixels = height * width if self._is_flat else width
         if by_column != item and pixels > 1:
-            return images, BY_NUMBER
+            return images, BY_SQUARE if images.strides[1] == item else BY_NUMBER
         return images, self._reading
 
     def _run_halves(

@@ -21,15 +21,19 @@ from convpool.kernels.rows import (
     fields,
     load,
     load_number,
+    load_rows,
     store,
     store_all,
     store_number,
+    store_rows,
+    transpose,
     zeros,
 )
 from convpool.kernels.simd import SUM, load_row
 
-BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND = range(3)
-"""How a row is copied. The second and third take vectors, of which each or every second lane."""
+BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND, BY_SQUARE = range(4)
+"""How a row is copied: number by number; by vectors of pixels, of which each or every second lane;
+by squares of pixels and channels, where the channels are neighbours in memory."""
 
 
 @cache
@@ -38,7 +42,7 @@ def filling(number: Any, lanes: int) -> Any:
     item = np.dtype(number).itemsize
     copy_vectors, copy_every_second = (_by_vector(number, step, lanes) for step in (1, 2))
     clear = _clearing(number, lanes)
-    copy_numbers = _by_number(number)
+    copy_numbers, copy_squares = _by_number(number), _by_square(number, lanes)
 
     @block
     def fill(record, image, panel, channels, row, column):
@@ -74,7 +78,10 @@ def filling(number: Any, lanes: int) -> Any:
                         copy_numbers(record, source, target, channels, first, 0)
                     else:
                         start = first + plan.lowest_x
-                        if plan.reading == BY_VECTOR:
+                        if plan.reading == BY_SQUARE:
+                            clear(target, plan.pitch, channels, plan.channel_gap)
+                            copy_squares(record, source, target, channels, start)
+                        elif plan.reading == BY_VECTOR:
                             copy_vectors(
                                 source, target, channels, steps, start, plan.width, plan.pitch
                             )
@@ -126,6 +133,31 @@ def _by_number(number: Any) -> Any:
                 store_number(value, target + channel * plan.channel_gap + i * item)
 
     return copy_numbers
+
+
+@cache
+def _by_square(number: Any, lanes: int) -> Any:
+    item = np.dtype(number).itemsize
+
+    @block
+    def copy_squares(record, source, target, channels, column):
+        """Copy what lies within a row of each channel; squares are turned on the way."""
+        plan = fields(record, Record)
+        step = plan.stride_x * plan.column_stride
+        begin = min(-(min(column, 0) // plan.stride_x), plan.pitch)
+        end = min(plan.pitch, -(-(plan.width - column) // plan.stride_x))
+        for i in range(begin, end, lanes):
+            here = source + (column + i * plan.stride_x) * plan.column_stride
+            pixels = min(end - i, lanes)
+            for channel in range(0, channels, lanes):
+                most = min(channels - channel, lanes)
+                square = load_rows(
+                    number, here + channel * item, step, pixels - 1, most, lanes, lanes
+                )
+                there = target + channel * plan.channel_gap + i * item
+                store_rows(transpose(square), there, plan.channel_gap, most - 1, pixels)
+
+    return copy_squares
 
 
 @cache
