@@ -112,7 +112,7 @@ def padded() -> list[str]:
 
 @pytest.mark.parametrize("name", padded())
 def test_infinite_weights_over_padding(name: str) -> None:
-    """Times the zeros of padding they are NaN, as in some of PyTorch's backends; else all agrees."""
+    """Times zeros they give NaN, as with some of PyTorch's backends; all else agrees."""
     spec, images, weight, bias = arrays(name)
     weight[1, 0, 0, 0] = np.inf
     case = Case(spec, images, weight, bias)
