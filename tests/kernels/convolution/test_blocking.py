@@ -48,12 +48,12 @@ def check(way: Blocking, problem: Problem, machine: Machine, *, planar: bool) ->
 
 
 @given(problems(), st.sampled_from(MACHINES), st.booleans(), st.booleans())
-def test_every_layer(problem: Problem, machine: Machine, planar: bool, packs: bool) -> None:
-    way = block(problem, machine, planar=planar, packs=packs)
+def test_every_layer(problem: Problem, machine: Machine, planar: bool) -> None:
+    way = block(problem, machine, planar=planar)
     check(way, problem, machine, planar=planar)
-    assert block(problem, machine, planar=planar, packs=packs) == way
+    assert block(problem, machine, planar=planar) == way
     # Bits can't depend on the way if all ways sum the same chunks.
-    assert way.channels == block(problem, machine, planar=False, packs=False).channels
+    assert way.channels == block(problem, machine, planar=False).channels
 
 
 @given(problems())
@@ -79,7 +79,7 @@ def test_ordinary_layers_fit_the_second_cache(machine: Machine) -> None:
         vertical, horizontal = lines(spec, plane)
         problem = Problem(vertical, horizontal, spec.in_channels, spec.out_channels, 4)
         for planar in (True, False):
-            way = block(problem, machine, planar=planar, packs=False)
+            way = block(problem, machine, planar=planar)
             slots = len(vertical.residues) * len(horizontal.residues)
             row = way.columns + horizontal.extent
             panel = way.channels * slots * (way.rows + vertical.extent) * row * 4

@@ -35,13 +35,11 @@ class Cuts:
     number: Any
     planar: bool
     """Whether the output's memory runs as N, C, H, W; else as N, H, W, C."""
-    packs: bool
-    """Whether weights are packed for a call of few images alone."""
 
     @cached_property
     def blocking(self) -> Blocking:
         """The blocks and tiles."""
-        return block(self.problem, self.machine, planar=self.planar, packs=self.packs)
+        return block(self.problem, self.machine, planar=self.planar)
 
     @cached_property
     def packing(self) -> tuple[int, int]:

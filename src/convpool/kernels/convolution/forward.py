@@ -13,7 +13,7 @@ from convpool.kernels.convolution.finish import finishing
 from convpool.kernels.convolution.panel import filling
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.tiles import across_filters, across_pixels
-from convpool.kernels.jit import Program
+from convpool.kernels.jit import Program, block
 from convpool.kernels.rows import fields, load_number
 
 Number = Any
@@ -39,6 +39,26 @@ def program(
     return Program(_across_pixels(number, tile, register, flattened), variant=variant)
 
 
+@block
+def _place(record, unit):
+    """Return a unit's image, first group, groups, first and end block of filters, row and column."""
+    plan = fields(record, Record)
+    rest, column_block = divmod(unit, plan.column_blocks)
+    rest, row_block = divmod(rest, plan.row_blocks)
+    rest, held = divmod(rest, -(-plan.filter_blocks // plan.held))
+    image, joint = divmod(rest, -(-plan.groups // plan.joint))
+    group, first_filter = joint * plan.joint, held * plan.held
+    return (
+        image,
+        group,
+        min(plan.joint, plan.groups - group),
+        first_filter,
+        min(first_filter + plan.held, plan.filter_blocks),
+        row_block * plan.rows,
+        column_block * plan.columns,
+    )
+
+
 def _across_filters(number: Number, tile: tuple[int, int], planar: bool, register: int) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
@@ -50,14 +70,7 @@ def _across_filters(number: Number, tile: tuple[int, int], planar: bool, registe
     def convolve(record, unit, thread):
         """Make one block of the output, by way of sums in the scratch memory."""
         plan = fields(record, Record)
-        held = -(-plan.filter_blocks // plan.held)
-        rest, column_block = divmod(unit, plan.column_blocks)
-        rest, row_block = divmod(rest, plan.row_blocks)
-        rest, first_filter = divmod(rest, held)
-        image, group = divmod(rest, plan.groups)
-        row, column = row_block * plan.rows, column_block * plan.columns
-        first_filter *= plan.held
-        end_filter = min(first_filter + plan.held, plan.filter_blocks)
+        image, group, _, first_filter, end_filter, row, column = _place(record, unit)
         panel = plan.scratch + thread * plan.scratch_bytes
         memory = panel + plan.panel_bytes
         source = plan.images + image * plan.image_stride
@@ -141,16 +154,7 @@ def _across_pixels(number: Number, tile: tuple[int, int], register: int, flatten
     def convolve(record, unit, thread):
         """Make one block of the output, which holds the sums until the last products are added."""
         plan = fields(record, Record)
-        held = -(-plan.filter_blocks // plan.held)
-        rest, column_block = divmod(unit, plan.column_blocks)
-        rest, row_block = divmod(rest, plan.row_blocks)
-        rest, first_filter = divmod(rest, held)
-        image, first_group = divmod(rest, -(-plan.groups // plan.joint))
-        row, column = row_block * plan.rows, column_block * plan.columns
-        first_group *= plan.joint
-        groups = min(plan.joint, plan.groups - first_group)
-        first_filter *= plan.held
-        end_filter = min(first_filter + plan.held, plan.filter_blocks)
+        image, first_group, groups, first_filter, end_filter, row, column = _place(record, unit)
         source = plan.images + image * plan.image_stride
         source += first_group * plan.channels * plan.channel_stride
         rows = min(plan.rows, plan.out_height - row)

@@ -28,7 +28,6 @@ from convpool.threads import MOST
 Array = NDArray[Any]
 
 _WORTH_THREADS = 1 << 17  # products
-_MANY = 8  # images, for which packing isn't worth saving
 _NUMBERS: dict[str, type[np.number[Any]]] = {
     "float16": np.float32,
     "float32": np.float32,
@@ -66,9 +65,7 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         machine = Machine(*registers())
         self._cuts = {
-            (planar, packs): Cuts(spec, problem, machine, self._number, planar, packs)
-            for planar in (True, False)
-            for packs in (True, False)
+            planar: Cuts(spec, problem, machine, self._number, planar) for planar in (True, False)
         }
         reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND}
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
@@ -88,8 +85,7 @@ class Convolution:
         self, input: Array, weight: Array, bias: Array | None, *, out: Array | None = None
     ) -> Array:
         """Pack and run."""
-        packs = len(input) < _MANY
-        return self._run(input, Packed(weight, bias), out, None, NO_ACTIVATION, packs=packs)
+        return self.run(input, Packed(weight, bias), out=out)
 
     def run(
         self,
@@ -101,25 +97,13 @@ class Convolution:
         activation: Activation = NO_ACTIVATION,
     ) -> Array:
         """Return activation(convolution + bias + residual)."""
-        return self._run(input, packed, out, residual, activation, packs=False)
-
-    def _run(
-        self,
-        input: Array,
-        packed: Packed,
-        out: Array | None,
-        residual: Array | None,
-        activation: Activation,
-        *,
-        packs: bool,
-    ) -> Array:
         if self._dtype != self._number:  # halves are stored, and computed in float32
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
-        cuts = self._cuts[not last, packs]
+        cuts = self._cuts[not last]
         weights, bias, _ = self._ordered(packed, cuts)
         images, reading = self._readable(input)
         scratch = memory.scratch(MOST * cuts.scratch_bytes)
