@@ -47,7 +47,7 @@ def check(way: Blocking, problem: Problem, machine: Machine, *, planar: bool) ->
         assert (way.rows, way.columns) == (problem.vertical.longest, problem.horizontal.longest)
 
 
-@given(problems(), st.sampled_from(MACHINES), st.booleans(), st.booleans())
+@given(problems(), st.sampled_from(MACHINES), st.booleans())
 def test_every_layer(problem: Problem, machine: Machine, planar: bool) -> None:
     way = block(problem, machine, planar=planar)
     check(way, problem, machine, planar=planar)

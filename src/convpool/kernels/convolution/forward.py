@@ -41,7 +41,7 @@ def program(
 
 @block
 def _place(record, unit):
-    """Return a unit's image, first group, groups, first and end block of filters, row and column."""
+    """Return a unit's image, groups from and how many, filter blocks from and to, row, column."""
     plan = fields(record, Record)
     rest, column_block = divmod(unit, plan.column_blocks)
     rest, row_block = divmod(rest, plan.row_blocks)
