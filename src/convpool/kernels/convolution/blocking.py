@@ -109,7 +109,7 @@ def block(problem: Problem, machine: Machine, *, planar: bool) -> Blocking:
     """Return the cheaper of the two ways; across pixels only planes can be written.
 
     Both add up the same products in the same order, so that a result doesn't show which was taken.
-    Packing isn't counted: where it takes long, the way without it was slower by as much (512 filters
+    Packing isn't counted: where it takes long, the other way was slower by as much (512 filters
     of 3x3 over 512 channels of 7x7).
     """
     ways = [_across_filters(problem, machine)]

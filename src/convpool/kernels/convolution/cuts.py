@@ -226,21 +226,29 @@ class Cuts:
 
     def pack(self, weight: Array) -> Array:
         """Return weights in the order in which the program reads them."""
-        problem, way, item = self.problem, self.blocking, self.problem.itemsize
         weight = np.ascontiguousarray(weight, self.number)
-        if not way.across_filters:
+        if not self.blocking.across_filters:
             return self._in_order(weight)
-        taps = prod(self.spec.kernel_size) * item
+        blocks = self.spec.groups * -(-self.problem.filters // self.blocking.filters)
+        size = blocks * self.problem.taps * self.problem.channels * self.blocking.filters
+        packed = memory.empty((size + _LINE,), self.number)  # prefetched beyond its end
+        record = packing.told(self._packing_record, weight, packed, threads=False)
+        self._packer(record, blocks, threads=size >= _WORTH_THREADS)
+        return packed
+
+    @cached_property
+    def _packer(self) -> Program:
+        return packing.program(self.number, self.machine.vector // self.problem.itemsize)
+
+    @cached_property
+    def _packing_record(self) -> Array:
+        problem, way = self.problem, self.blocking
+        taps = prod(self.spec.kernel_size) * problem.itemsize
         filters, channels = problem.filters, problem.channels
         of_filter, of_channel = (
             (channels * taps, taps) if isinstance(self.spec, Conv2dSpec) else (taps, filters * taps)
         )
-        blocks = self.spec.groups * -(-filters // way.filters)
-        size = blocks * problem.taps * channels * way.filters
-        packed = memory.empty((size + _LINE,), self.number)  # prefetched beyond its end
-        told = packing.Packing(
-            weight=weight.ctypes.data,
-            packed=packed.ctypes.data,
+        known = packing.Packing(
             order=self.tables["order"].ctypes.data,
             phases=self.tables["phases"].ctypes.data,
             number_of_phases=problem.phases,
@@ -253,9 +261,7 @@ class Cuts:
             of_filter=of_filter,
             of_channel=of_channel,
         )
-        run = packing.program(self.number, self.machine.vector // item)
-        run(np.array(told, np.int64), blocks, threads=size >= _WORTH_THREADS)
-        return packed
+        return np.array(known, np.int64)
 
     def _in_order(self, weight: Array) -> Array:
         """Return weights filter by filter, channel by channel, tap by tap in the layer's order."""
