@@ -36,7 +36,7 @@ def test_arrays_are_as_numpys(shape: tuple[int, ...], dtype: str) -> None:
         assert array.flags.aligned
         order = array.transpose(0, 2, 3, 1) if channels_last else array
         assert order.flags.c_contiguous
-        if array.nbytes >= 1 << 14:
+        if array.nbytes >= 1 << 18:
             assert order.ctypes.data % 64 == 0
     several = min(shape[1:]) > 1
     last = memory.empty(shape, dtype, channels_last=True)
@@ -51,6 +51,21 @@ def test_scratch(nbytes: int) -> None:
     assert first.dtype == np.uint8
     assert nbytes == 0 or first.ctypes.data % 64 == 0
     assert not np.shares_memory(first, second)
+
+
+def test_scratch_is_used_again_once_it_was_given_back() -> None:
+    memory._SPARE.clear()
+    first = memory.scratch(1000)
+    memory.give_back(first)
+    assert memory.scratch(500) is first
+    memory.give_back(first)
+    larger = memory.scratch(2000)
+    assert larger.nbytes >= 2000
+    assert not np.shares_memory(first, larger)
+    for _ in range(20):
+        memory.give_back(np.empty(100, np.uint8))
+    assert len(memory._SPARE) < 10
+    memory._SPARE.clear()
 
 
 def test_unwritten_memory_is_poisoned_here() -> None:

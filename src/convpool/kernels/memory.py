@@ -1,8 +1,9 @@
 """Where outputs and scratch get their memory.
 
-Small arrays are NumPy's own. From 16 KB they start at a multiple of 64 bytes, a line of the cache
-and a register of AVX-512; that takes 1 us, more than it brings a smaller one. From 1 MB they come
+Small arrays are NumPy's own. From 256 KB they start at a multiple of 64 bytes, a line of the cache
+and a register of AVX-512; that takes 2 us, more than it brings a smaller one. From 1 MB they come
 from the pool (`pool.py`), which takes 3 us; below, the C library recycles memory just as well.
+Scratch memory is taken and given back, so that most calls find some.
 """
 
 import ctypes
@@ -22,9 +23,13 @@ POISON = "CONVPOOL_POISON"
 
 _POISONED = POISON in os.environ
 _BYTE = np.dtype(np.uint8)
-_ALIGNED_FROM = 1 << 14
+_ALIGNED_FROM = 1 << 18
+_MOST_SPARE = 8  # pieces of scratch memory that wait: as many callers at a time find one
 _POOLED_FROM = 1 << 20
+_LARGEST_SPARE = 1 << 23
 _LINE = 64
+_EMPTY = np.empty(0, np.uint8)
+_SPARE: list[NDArray[np.uint8]] = []
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike, *, channels_last: bool = False) -> Array:
@@ -43,9 +48,20 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike, *, channels_last: bool = Fal
 
 
 def scratch(nbytes: int) -> NDArray[np.uint8]:
-    """Return that many bytes for the time of a call, starting at a multiple of 64 bytes."""
-    array = _aligned((nbytes,), _BYTE, nbytes)
+    """Return that many bytes or more for the time of a call, starting at a multiple of 64 bytes."""
+    try:
+        array = _SPARE.pop()  # by one step of the interpreter, so no two callers get the same
+    except IndexError:
+        array = _EMPTY
+    if array.nbytes < nbytes:
+        array = _aligned((nbytes,), _BYTE, nbytes)
     return _poisoned(array) if _POISONED else array
+
+
+def give_back(array: NDArray[np.uint8]) -> None:
+    """Take scratch memory back, for later calls; what is large goes back to the pool by itself."""
+    if len(_SPARE) < _MOST_SPARE and array.nbytes <= _LARGEST_SPARE:
+        _SPARE.append(array)
 
 
 def is_channels_last(images: Array) -> bool:

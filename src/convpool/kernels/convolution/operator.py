@@ -122,6 +122,7 @@ class Convolution:
         batch = len(images)
         threads = batch * self._products >= _WORTH_THREADS
         cuts.program(record, batch * cuts.units, threads=threads)
+        memory.give_back(scratch)
         return out
 
     def _ordered(self, packed: Packed, cuts: Cuts) -> Ordered:
