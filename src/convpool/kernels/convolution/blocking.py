@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from convpool.kernels.convolution.geometry import Line
 
-SEGMENT = 256
+SEGMENT = 144
 """Products that are summed in one go."""
 _FLAT_SEGMENT = 128  # of one tap a channel: each brings lines of its own into the first cache
 _PANEL, _SUMS = 64 << 10, 256 << 10  # bytes of a block's input and sums: beside each other in L2
@@ -169,7 +169,7 @@ def _cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
     if way.across_filters:
         outputs = vertical.output * horizontal.output * problem.filters
         tiles = blocks * way.rows * vertical.step * -(-way.columns // way.count) * horizontal.step
-        return filter_blocks * tiles * products * (way.count + 1) + 0.5 * outputs
+        return filter_blocks * tiles * products * (way.count + 1) + 1.2 * outputs
     if way.flattened:
         pitch = way.columns + horizontal.extent
         tiles, store = -(-way.rows * pitch // way.lanes), 6
@@ -179,4 +179,8 @@ def _cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
     sums, loads = vectors * way.count / 2, (2 * vectors + way.count) / 2
     latency = 4 if way.count * vectors < 8 else 0
     product = max(sums, loads, latency) + 0.5
-    return filter_blocks * tiles * (products * product + vectors * way.count * store + 20)
+    lines = blocks * way.rows * -(-way.columns * problem.itemsize // machine.vector)
+    return (
+        filter_blocks * tiles * (products * product + vectors * way.count * store + 20)
+        + 6 * problem.channels * lines
+    )
