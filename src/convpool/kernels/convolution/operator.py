@@ -13,6 +13,7 @@ from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import Line, Phase, lines
 from convpool.kernels.convolution.panel import (
+    BY_EVERY_FOURTH,
     BY_EVERY_SECOND,
     BY_NUMBER,
     BY_SQUARE,
@@ -67,7 +68,7 @@ class Convolution:
         self._cuts = {
             planar: Cuts(spec, problem, machine, self._number, planar) for planar in (True, False)
         }
-        reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND}
+        reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND, 4: BY_EVERY_FOURTH}
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
         self._products = prod((spec.groups, filters, channels, problem.taps))
         self._products *= vertical.longest * horizontal.longest

@@ -31,16 +31,18 @@ from convpool.kernels.rows import (
 )
 from convpool.kernels.simd import SUM, load_row
 
-BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND, BY_SQUARE = range(4)
-"""How a row is copied: number by number; by vectors of pixels, of which each or every second lane;
-by squares of pixels and channels, where the channels are neighbours in memory."""
+BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND, BY_EVERY_FOURTH, BY_SQUARE = range(5)
+"""How a row is copied: number by number; by vectors of pixels, of which each lane, every second or
+every fourth; by squares of pixels and channels, where the channels are neighbours in memory."""
 
 
 @cache
 def filling(number: Any, lanes: int) -> Any:
     """Return the function that fills a panel with numbers of a type, by vectors of `lanes`."""
     item = np.dtype(number).itemsize
-    copy_vectors, copy_every_second = (_by_vector(number, step, lanes) for step in (1, 2))
+    copy_vectors, copy_every_second, copy_every_fourth = (
+        _by_vector(number, step, lanes) for step in (1, 2, 4)
+    )
     clear = _clearing(number, lanes)
     copy_numbers, copy_squares = _by_number(number), _by_square(number, lanes)
 
@@ -85,8 +87,12 @@ def filling(number: Any, lanes: int) -> Any:
                             copy_vectors(
                                 source, target, channels, steps, start, plan.width, plan.pitch
                             )
-                        else:
+                        elif plan.reading == BY_EVERY_SECOND:
                             copy_every_second(
+                                source, target, channels, steps, start, plan.width, plan.pitch
+                            )
+                        else:
+                            copy_every_fourth(
                                 source, target, channels, steps, start, plan.width, plan.pitch
                             )
                         if plan.repeats:
