@@ -2,6 +2,8 @@
 
 import struct
 from collections.abc import Hashable
+from dataclasses import replace
+from functools import cached_property
 from math import prod
 from typing import Any, cast
 
@@ -55,6 +57,7 @@ class Convolution:
         spec = cast("Conv2dSpec | ConvTranspose2dSpec", request.spec)
         _, height, width = request.image_shape
         self._spec = spec
+        self._request = request
         self._dtype = np.dtype(request.dtype)
         self._number = _NUMBERS[request.dtype]
         vertical, horizontal = lines(spec, (height, width))
@@ -151,6 +154,11 @@ class Convolution:
             return images, BY_SQUARE if images.strides[1] == item else BY_NUMBER
         return images, self._reading
 
+    @cached_property
+    def _wide(self) -> "Convolution":
+        """The same layer in float32."""
+        return Convolution(replace(self._request, dtype="float32"))
+
     def _run_halves(
         self,
         input: Array,
@@ -159,10 +167,9 @@ class Convolution:
         residual: Array | None,
         activation: Activation,
     ) -> Array:
-        wide = Request("", self._spec, input.shape[1:], "float32")
         if residual is not None:
             residual = residual.astype(np.float32)
-        result = Convolution(wide).run(
+        result = self._wide.run(
             input.astype(np.float32), packed, residual=residual, activation=activation
         )
         with np.errstate(over="ignore"):  # what is too large for a half is infinite
