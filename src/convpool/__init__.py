@@ -13,10 +13,14 @@ Example:
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from convpool.kinds import register
+
 __version__ = "0.1.0"
 
+register("torch", "convpool.bridge")
+
 if TYPE_CHECKING:
-    from convpool import functional
+    from convpool import functional, nn
     from convpool.arithmetic import (
         chain_report,
         effective_macs,
@@ -66,6 +70,7 @@ __all__ = [
     "get_num_threads",
     "macs",
     "memory",
+    "nn",
     "open_source",
     "output_shape",
     "parameters",
@@ -109,8 +114,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "functional":
-        return import_module("convpool.functional")
+    if name in ("functional", "nn"):
+        return import_module(f"convpool.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'convpool' has no attribute {name!r}")
     return getattr(import_module(f"convpool.{_HOMES[name]}"), name)

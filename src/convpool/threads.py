@@ -5,6 +5,9 @@ number is kept here, and each kernel applies it.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import get_ident
 
 from convpool.errors import ArgumentError
 from convpool.spec.arguments import integer
@@ -45,7 +48,28 @@ def get_num_threads() -> int:
 
     At first that is OMP_NUM_THREADS if it is set, else all that there are.
     """
-    return _setting[0]
+    return _lent.get(get_ident(), _setting[0]) if _lent else _setting[0]
+
+
+@contextmanager
+def using(n: int) -> Iterator[None]:
+    """Use n threads, or as many as there are, in calls from this Python thread alone.
+
+    Example:
+        >>> with using(1):
+        ...     get_num_threads()
+        1
+    """
+    caller = get_ident()
+    before = _lent.get(caller)
+    _lent[caller] = min(n, MOST)
+    try:
+        yield
+    finally:
+        if before is None:
+            del _lent[caller]
+        else:
+            _lent[caller] = before
 
 
 def _from_environment(name: str) -> int | None:
@@ -66,3 +90,6 @@ MOST = _from_environment(LAUNCHED) or _cores()
 thread may change the number between that and the kernel."""
 
 _setting = [min(_from_environment(PREFERRED) or MOST, MOST)]
+
+_lent: dict[int, int] = {}
+"""What Python threads use instead, by their identity, for as long as they say so."""

@@ -1,9 +1,12 @@
 """conv2d and conv_transpose2d on arrays."""
 
+import numpy as np
+
 from convpool.functional.apply import convolve
 from convpool.functional.arrays import Array, shape_of
 from convpool.functional.calls import remembered
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.kinds import functions_for
 from convpool.spec.arguments import IntOrPair, PaddingLike
 
 _conv2d_calls = remembered(conv2d_spec)
@@ -56,6 +59,18 @@ def conv2d(
         array([[[ 8., 12.],
                 [20., 24.]]])
     """
+    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+        return other.conv2d(
+            input,
+            weight,
+            bias,
+            stride,
+            padding,
+            dilation,
+            groups,
+            padding_mode=padding_mode,
+            out=out,
+        )
     shape, biased = shape_of("weight", weight), bias is not None
     calls = _conv2d_calls(shape, stride, padding, dilation, groups, padding_mode, biased)
     return convolve(calls, input, weight, bias, out)
@@ -98,6 +113,10 @@ def conv_transpose2d(
         >>> conv_transpose2d(np.ones((1, 1, 2)), np.array([[[[1.0, 2.0, 3.0]]]]), stride=(1, 2))
         array([[[1., 2., 4., 2., 3.]]])
     """
+    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+        return other.conv_transpose2d(
+            input, weight, bias, stride, padding, output_padding, groups, dilation, out=out
+        )
     shape, biased = shape_of("weight", weight), bias is not None
     calls = _conv_transpose2d_calls(
         shape, stride, padding, output_padding, groups, dilation, biased

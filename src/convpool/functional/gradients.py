@@ -7,6 +7,8 @@ gradient by its bias is the sum of `grad_output` over batch, rows and columns.
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from convpool.arithmetic import Shape, output_shape, window_axes
 from convpool.dispatch import plan
 from convpool.functional.arrays import (
@@ -23,6 +25,7 @@ from convpool.functional.arrays import (
     ready,
 )
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.kinds import functions_for
 from convpool.spec import AvgPool2dSpec, ConvolutionSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import IntOrPair, PaddingLike, whole
 
@@ -58,6 +61,17 @@ def conv2d_input(
         >>> conv2d_input((1, 1, 3), np.array([[[[1.0, 2.0]]]]), np.ones((1, 1, 2)))
         array([[[1., 3., 2.]]])
     """
+    if type(weight) is not np.ndarray and (other := functions_for(weight)) is not None:
+        return other.conv2d_input(
+            input_size,
+            weight,
+            grad_output,
+            stride,
+            padding,
+            dilation,
+            groups,
+            padding_mode=padding_mode,
+        )
     check_array("weight", weight, SUMMED)
     spec = conv2d_spec(weight.shape, stride, padding, dilation, groups, padding_mode)
     return _by_input("conv2d_input", spec, _shape("input_size", input_size), weight, grad_output)
@@ -84,6 +98,17 @@ def conv2d_weight(
         >>> conv2d_weight(np.array([[[1.0, 2.0, 3.0]]]), (1, 1, 1, 2), np.ones((1, 1, 2)))
         array([[[[3., 5.]]]])
     """
+    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+        return other.conv2d_weight(
+            input,
+            weight_size,
+            grad_output,
+            stride,
+            padding,
+            dilation,
+            groups,
+            padding_mode=padding_mode,
+        )
     size = _shape("weight_size", weight_size)
     check_array("input", input, SUMMED)
     spec = conv2d_spec(size, stride, padding, dilation, groups, padding_mode)
@@ -109,6 +134,10 @@ def conv_transpose2d_input(
         >>> conv_transpose2d_input((1, 1, 2), np.array([[[[1.0, 2.0]]]]), np.ones((1, 1, 3)))
         array([[[3., 3.]]])
     """
+    if type(weight) is not np.ndarray and (other := functions_for(weight)) is not None:
+        return other.conv_transpose2d_input(
+            input_size, weight, grad_output, stride, padding, output_padding, groups, dilation
+        )
     check_array("weight", weight, SUMMED)
     spec = conv_transpose2d_spec(weight.shape, stride, padding, output_padding, groups, dilation)
     return _by_input(
@@ -135,6 +164,10 @@ def conv_transpose2d_weight(
         >>> conv_transpose2d_weight(np.array([[[1.0, 2.0]]]), (1, 1, 1, 2), np.ones((1, 1, 3)))
         array([[[[3., 3.]]]])
     """
+    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+        return other.conv_transpose2d_weight(
+            input, weight_size, grad_output, stride, padding, output_padding, groups, dilation
+        )
     size = _shape("weight_size", weight_size)
     check_array("input", input, SUMMED)
     spec = conv_transpose2d_spec(size, stride, padding, output_padding, groups, dilation)
@@ -172,6 +205,10 @@ def max_pool2d_backward(
         array([[[0., 0.],
                 [0., 2.]]])
     """
+    if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
+        return other.max_pool2d_backward(
+            grad_output, indices, input_size, kernel_size, stride, padding, dilation, ceil_mode
+        )
     spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
     check_array("grad_output", grad_output, COMPARED[:-1])
     shape = _shape("input_size", input_size)
@@ -214,6 +251,17 @@ def avg_pool2d_backward(
         >>> avg_pool2d_backward(np.array([[[2.0]]]), (1, 1, 2), (1, 2))
         array([[[1., 1.]]])
     """
+    if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
+        return other.avg_pool2d_backward(
+            grad_output,
+            input_size,
+            kernel_size,
+            stride,
+            padding,
+            ceil_mode,
+            count_include_pad,
+            divisor_override,
+        )
     spec = AvgPool2dSpec(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
@@ -240,6 +288,8 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
         >>> max_unpool2d_backward(np.array([[[1.0, 2.0], [3.0, 4.0]]]), np.array([[[2]]]))
         array([[[3.]]])
     """
+    if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
+        return other.max_unpool2d_backward(grad_output, indices)
     check_array("grad_output", grad_output, COMPARED)
     gradient = as_batch("grad_output", grad_output)
     check_array("indices", indices, ("int64",))

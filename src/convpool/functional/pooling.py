@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal, overload
 
+import numpy as np
+
 from convpool.functional.apply import pool, unpool
 from convpool.functional.arrays import Array
 from convpool.functional.calls import remembered
+from convpool.kinds import functions_for
 from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import IntOrPair, PaddingLike
 
@@ -80,6 +83,10 @@ def max_pool2d(
                 [8, 6]]]), array([[[1, 2],
                 [7, 8]]]))
     """
+    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+        return other.max_pool2d(
+            input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out=out
+        )
     calls = _max_pool2d_calls(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
     result: Array | tuple[Array, Array] = pool(calls, input, out)
     return result
@@ -121,6 +128,17 @@ def avg_pool2d(
         >>> avg_pool2d(np.array([[[1.0, 2.0], [3.0, 6.0]]]), 2)
         array([[[3.]]])
     """
+    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+        return other.avg_pool2d(
+            input,
+            kernel_size,
+            stride,
+            padding,
+            ceil_mode,
+            count_include_pad,
+            divisor_override,
+            out=out,
+        )
     calls = _avg_pool2d_calls(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
@@ -165,5 +183,9 @@ def max_unpool2d(
         array([[[0, 5],
                 [0, 0]]])
     """
+    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+        return other.max_unpool2d(
+            input, indices, kernel_size, stride, padding, output_size, out=out
+        )
     layer = MaxUnpool2dSpec(kernel_size, stride, padding)
     return unpool(layer, input, indices, output_size, out)
