@@ -12,7 +12,7 @@ _FUNCTIONS: dict[type, Any] = {}
 
 
 def register(package: str, home: str) -> None:
-    """Say which module has the functions for arrays of a package: of its classes or derived ones."""
+    """Say which module has the functions for arrays of a package, classes derived included."""
     _HOMES[package] = home
 
 

@@ -2,8 +2,8 @@
 
 Every call checks its arguments and arrays first, builds the spec of the layer and asks the dispatch
 for a plan; for a layer and an input of known shape and type (`calls.py`) this was done the first
-time. Then it runs. Arrays are NumPy's, or of another kind that is registered (`kinds.py`): PyTorch's
-tensors have functions of their own in `bridge`, which come back here for those the kernels take.
+time. Then it runs. Arrays are NumPy's, or of another kind that is registered (`kinds.py`): so
+PyTorch's tensors, whose functions (`bridge`) come back here with those that the kernels take.
 """
 
 from convpool.functional.apply import apply

@@ -1,0 +1,244 @@
+"""The operators on tensors: the functions of `functional`, under the same names.
+
+Each has up to three ways. Tensors that are plain memory go to the kernels at once (`tensors.py`).
+Others of the CPU go through PyTorch's dispatcher (`operators.py`), which records gradients and
+serves transforms and compilers. Those that no kernel takes go to PyTorch's own operator
+(`native.py`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.compiler import is_dynamo_compiling
+
+from convpool import functional
+from convpool.bridge import native
+from convpool.bridge.library import call
+from convpool.bridge.operators import four
+from convpool.bridge.tensors import (
+    COMPARED,
+    FLOATS,
+    arrays_of,
+    check_dtypes,
+    check_tensors,
+    filled,
+    on_arrays,
+)
+from convpool.errors import ArgumentTypeError
+from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
+from convpool.spec.arguments import IntOrPair, PaddingLike
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrPair = 1,
+    padding: PaddingLike | str = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str = "zeros",
+    out: Tensor | None = None,
+) -> Tensor:
+    """Apply a convolution, as `functional.conv2d` does; a result in channels-last if an input is.
+
+    Example:
+        >>> conv2d(torch.ones(1, 1, 3), torch.ones(1, 1, 1, 2))
+        tensor([[[2., 2.]]])
+    """
+    if not is_dynamo_compiling():
+        arrays = arrays_of(FLOATS, input, weight, bias)
+        if arrays is not None:
+            layer = stride, padding, dilation, groups
+            if out is None:
+                result: Tensor = on_arrays(
+                    functional.conv2d, arrays, *layer, padding_mode=padding_mode
+                )
+                return result
+            return filled(out, functional.conv2d, arrays, *layer, padding_mode=padding_mode)
+    _no_out(out)
+    check_tensors(input=input, weight=weight, bias=bias)
+    shape = tuple(weight.shape)
+    spec = conv2d_spec(shape, stride, padding, dilation, groups, padding_mode, bias is not None)
+    if not _is_covered(input, FLOATS, casts=True):
+        return native.conv2d(spec, input, weight, bias)
+    _check_alike(input, weight, bias)
+    rest = spec.stride, four(spec.pads), spec.dilation, spec.groups, spec.padding_mode
+    output: Tensor = call("conv2d", input, weight, bias, *rest)
+    return output
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrPair = 1,
+    padding: PaddingLike = 0,
+    output_padding: IntOrPair = 0,
+    groups: int = 1,
+    dilation: IntOrPair = 1,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Apply a transposed convolution, as `functional.conv_transpose2d` does.
+
+    Example:
+        >>> conv_transpose2d(torch.ones(1, 1, 2), torch.tensor([[[[1.0, 2.0]]]]))
+        tensor([[[1., 3., 2.]]])
+    """
+    if not is_dynamo_compiling():
+        arrays = arrays_of(FLOATS, input, weight, bias)
+        if arrays is not None:
+            layer = stride, padding, output_padding, groups, dilation
+            if out is None:
+                result: Tensor = on_arrays(functional.conv_transpose2d, arrays, *layer)
+                return result
+            return filled(out, functional.conv_transpose2d, arrays, *layer)
+    _no_out(out)
+    check_tensors(input=input, weight=weight, bias=bias)
+    shape = tuple(weight.shape)
+    spec = conv_transpose2d_spec(
+        shape, stride, padding, output_padding, groups, dilation, bias is not None
+    )
+    if not _is_covered(input, FLOATS, casts=True):
+        return native.conv_transpose2d(spec, input, weight, bias)
+    _check_alike(input, weight, bias)
+    rest = spec.stride, four(spec.pads), spec.output_padding, spec.groups, spec.dilation
+    output: Tensor = call("conv_transpose2d", input, weight, bias, *rest)
+    return output
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: PaddingLike = 0,
+    dilation: IntOrPair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Any:
+    """Take the largest value under each window, as `functional.max_pool2d` does.
+
+    Example:
+        >>> max_pool2d(torch.tensor([[[1, 5], [4, 3]]]), 2, return_indices=True)
+        (tensor([[[5]]]), tensor([[[1]]]))
+    """
+    if not is_dynamo_compiling():
+        arrays = arrays_of(COMPARED, input)
+        if arrays is not None:
+            layer = kernel_size, stride, padding, dilation, ceil_mode, return_indices
+            if out is None:
+                return on_arrays(functional.max_pool2d, arrays, *layer)
+            return filled(out, functional.max_pool2d, arrays, *layer)
+    _no_out(out)
+    check_tensors(input=input)
+    spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+    if not _is_covered(input, COMPARED):
+        return native.max_pool2d(spec, input)
+    rest = spec.kernel_size, spec.stride, four(spec.pads), spec.dilation, spec.ceil_mode
+    if not return_indices and not (torch.is_grad_enabled() and input.requires_grad):
+        return call("max_pool2d", input, *rest)
+    pooled = call("max_pool2d_with_indices", input, *rest)  # the gradient needs the indices
+    return pooled if return_indices else pooled[0]
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: PaddingLike = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Take the mean under each window, as `functional.avg_pool2d` does.
+
+    Example:
+        >>> avg_pool2d(torch.tensor([[[1.0, 2.0], [3.0, 6.0]]]), 2)
+        tensor([[[3.]]])
+    """
+    if not is_dynamo_compiling():
+        arrays = arrays_of(FLOATS, input)
+        if arrays is not None:
+            layer = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+            if out is None:
+                result: Tensor = on_arrays(functional.avg_pool2d, arrays, *layer)
+                return result
+            return filled(out, functional.avg_pool2d, arrays, *layer)
+    _no_out(out)
+    check_tensors(input=input)
+    spec = AvgPool2dSpec(
+        kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+    if not _is_covered(input, FLOATS):
+        return native.avg_pool2d(spec, input)
+    window = spec.kernel_size, spec.stride, four(spec.pads)
+    rest = spec.ceil_mode, spec.count_include_pad, spec.divisor_override
+    output: Tensor = call("avg_pool2d", input, *window, *rest)
+    return output
+
+
+def max_unpool2d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: PaddingLike = 0,
+    output_size: Sequence[int] | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Put each value where `max_pool2d` found it, as `functional.max_unpool2d` does.
+
+    Example:
+        >>> max_unpool2d(torch.tensor([[[5]]]), torch.tensor([[[1]]]), 2)
+        tensor([[[0, 5],
+                 [0, 0]]])
+    """
+    if not is_dynamo_compiling():
+        arrays = arrays_of(COMPARED, input, indices)
+        if arrays is not None:
+            layer = kernel_size, stride, padding, output_size
+            if out is None:
+                result: Tensor = on_arrays(functional.max_unpool2d, arrays, *layer)
+                return result
+            return filled(out, functional.max_unpool2d, arrays, *layer)
+    _no_out(out)
+    check_tensors(input=input, indices=indices)
+    spec = MaxUnpool2dSpec(kernel_size, stride, padding)
+    if not _is_covered(input, COMPARED):
+        return native.max_unpool2d(spec, input, indices, output_size)
+    window = spec.kernel_size, spec.stride, four(spec.pads)
+    output: Tensor = call("max_unpool2d", input, indices, *window, output_size)
+    return output
+
+
+def _is_covered(input: Tensor, dtypes: frozenset[torch.dtype], *, casts: bool = False) -> bool:
+    """Tell whether the kernels take a tensor, after autocast's cast for operators that it casts."""
+    device = input.device.type
+    if device not in ("cpu", "meta"):
+        return False
+    dtype = input.dtype
+    if casts and device == "cpu" and torch.is_autocast_enabled("cpu"):
+        dtype = torch.get_autocast_dtype("cpu")
+    return dtype in dtypes
+
+
+def _check_alike(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    if not torch.is_autocast_enabled("cpu"):
+        check_dtypes(input=input, weight=weight, bias=bias)
+
+
+def _no_out(out: object) -> None:
+    if out is not None:
+        raise ArgumentTypeError(
+            "out", out, "left out, but for ordinary CPU tensors without a gradient"
+        )
