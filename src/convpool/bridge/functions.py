@@ -6,7 +6,7 @@ serves transforms and compilers. Those that no kernel takes go to PyTorch's own 
 (`native.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ from convpool.bridge.tensors import (
     on_arrays,
 )
 from convpool.errors import ArgumentTypeError
+from convpool.functional.calls import Calls, remembered
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import IntOrPair, PaddingLike
@@ -101,8 +102,15 @@ def conv_transpose2d(
     _no_out(out)
     check_tensors(input=input, weight=weight, bias=bias)
     shape = tuple(weight.shape)
-    spec = conv_transpose2d_spec(
-        shape, stride, padding, output_padding, groups, dilation, bias is not None
+    spec = _layer(
+        conv_transpose2d_spec,
+        shape,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+        bias is not None,
     )
     if not _is_covered(input, FLOATS, casts=True):
         return native.conv_transpose2d(spec, input, weight, bias)
@@ -138,7 +146,7 @@ def max_pool2d(
             return filled(out, functional.max_pool2d, arrays, *layer)
     _no_out(out)
     check_tensors(input=input)
-    spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+    spec = _layer(MaxPool2dSpec, kernel_size, stride, padding, dilation, return_indices, ceil_mode)
     if not _is_covered(input, COMPARED):
         return native.max_pool2d(spec, input)
     rest = spec.kernel_size, spec.stride, four(spec.pads), spec.dilation, spec.ceil_mode
@@ -175,8 +183,8 @@ def avg_pool2d(
             return filled(out, functional.avg_pool2d, arrays, *layer)
     _no_out(out)
     check_tensors(input=input)
-    spec = AvgPool2dSpec(
-        kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    spec = _layer(
+        AvgPool2dSpec, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
     if not _is_covered(input, FLOATS):
         return native.avg_pool2d(spec, input)
@@ -213,7 +221,7 @@ def max_unpool2d(
             return filled(out, functional.max_unpool2d, arrays, *layer)
     _no_out(out)
     check_tensors(input=input, indices=indices)
-    spec = MaxUnpool2dSpec(kernel_size, stride, padding)
+    spec = _layer(MaxUnpool2dSpec, kernel_size, stride, padding)
     if not _is_covered(input, COMPARED):
         return native.max_unpool2d(spec, input, indices, output_size)
     window = spec.kernel_size, spec.stride, four(spec.pads)
@@ -221,13 +229,31 @@ def max_unpool2d(
     return output
 
 
+def _layer(build: Callable[..., Any], *arguments: Any) -> Any:
+    """Return a layer, one that is kept if its arguments were met before."""
+    if is_dynamo_compiling():  # which traces a layer's construction, but no cache
+        return build(*arguments)
+    return _KEPT[build](*arguments).layer
+
+
+_KEPT: dict[Callable[..., Any], Callable[..., Calls]] = {
+    build: remembered(build)
+    for build in (
+        conv2d_spec,
+        conv_transpose2d_spec,
+        MaxPool2dSpec,
+        AvgPool2dSpec,
+        MaxUnpool2dSpec,
+    )
+}
+
+
 def _is_covered(input: Tensor, dtypes: frozenset[torch.dtype], *, casts: bool = False) -> bool:
     """Tell whether the kernels take a tensor, after autocast's cast for operators that it casts."""
-    device = input.device.type
-    if device not in ("cpu", "meta"):
+    if not input.is_cpu and not input.is_meta:
         return False
     dtype = input.dtype
-    if casts and device == "cpu" and torch.is_autocast_enabled("cpu"):
+    if casts and input.is_cpu and torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")
     return dtype in dtypes
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from convpool.arithmetic import window_axes
 from convpool.bridge.batching import batched
-from convpool.bridge.library import FUNCTIONS, LIBRARY, call
+from convpool.bridge.library import FUNCTIONS, LIBRARY, ON_CPU, RECORDERS, call
 from convpool.bridge.operators import sides
 from convpool.spec import MaxPool2dSpec
 
@@ -175,6 +175,21 @@ def _function(name: str, rule: Rule) -> type[torch.autograd.Function]:
     return type(name, (torch.autograd.Function,), members)
 
 
+def _recorder(name: str, rule: Rule) -> type[torch.autograd.Function]:
+    """Return the operator as autograd alone takes it, its layer's numbers as one argument."""
+    run = ON_CPU[name]
+
+    def forward(ctx: Any, *given: Any) -> Any:
+        arguments = (*given[:-1], *given[-1])
+        result = run(*arguments)
+        rule.setup_context(ctx, arguments, result)
+        ctx.count = len(given)
+        return result
+
+    members = {"forward": staticmethod(forward), "backward": staticmethod(rule.to_all)}
+    return type(name, (torch.autograd.Function,), members)
+
+
 def register() -> None:
     """Tell PyTorch how the operators are differentiated and batched."""
     for name, rule in RULES.items():
@@ -182,3 +197,4 @@ def register() -> None:
         torch.library.register_autograd(qualified, rule.to_all, setup_context=setup, lib=LIBRARY)
         torch.library.register_vmap(qualified, batched(name), lib=LIBRARY)
         FUNCTIONS[name] = _function(name, rule)
+        RECORDERS[name] = _recorder(name, rule), rule.layer

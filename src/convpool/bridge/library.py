@@ -15,30 +15,43 @@ from torch.library import Library
 
 from convpool.bridge.layout import any_channels_last, new
 from convpool.bridge.operators import OPERATORS, Operator
-from convpool.bridge.tensors import COMPARED, on_arrays
+from convpool.bridge.tensors import COMPARED, Way, on_arrays, way_of
 
 LIBRARY = Library("convpool", "DEF")
 
 FUNCTIONS: dict[str, type[torch.autograd.Function]] = {}
 """The operators for torch.func's transforms, which don't look into the dispatcher."""
 
+RECORDERS: dict[str, tuple[type[torch.autograd.Function], int]] = {}
+"""The operators for gradients alone, which don't go through the dispatcher (half the time), and how
+many arguments they take before those of the layer, which they take as one."""
+ON_CPU: dict[str, Callable[..., Any]] = {}
+"""What carries them out on tensors of the CPU."""
+
 _AUTOCAST = (torch.float32, torch.float16, torch.bfloat16)
 _transforms = torch._C._functorch.peek_interpreter_stack
 
 
 def call(name: str, *arguments: Any) -> Any:
-    """Call an operator, whoever listens."""
-    if not is_dynamo_compiling() and _transforms() is not None:
+    """Call an operator, whoever listens; by the shortest way, if nobody does."""
+    if is_dynamo_compiling():
+        return getattr(torch.ops.convpool, name)(*arguments)
+    if _transforms() is not None:
         return FUNCTIONS[name].apply(*arguments)  # type: ignore[no-untyped-call]
-    return getattr(torch.ops.convpool, name)(*arguments)
+    way = way_of([value for value in arguments if isinstance(value, Tensor)])
+    if way is Way.DIRECT:
+        return ON_CPU[name](*arguments)
+    if way is Way.DISPATCHED:
+        return getattr(torch.ops.convpool, name)(*arguments)
+    recorder, leading = RECORDERS[name]
+    return recorder.apply(*arguments[:leading], arguments[leading:])  # type: ignore[no-untyped-call]
 
 
 def _on_cpu(operator: Operator) -> Callable[..., Any]:
     """Return what carries an operator out on CPU tensors."""
 
     def run(*arguments: Any) -> Any:
-        tensors = [value for value in arguments if isinstance(value, Tensor)]
-        dtype = tensors[0].dtype
+        dtype = next(value.dtype for value in arguments if isinstance(value, Tensor))
         if dtype not in COMPARED:  # bfloat16, which NumPy doesn't know: stored, not computed in
             result = run(*(_cast(value, torch.float32, (dtype,)) for value in arguments))
             if isinstance(result, tuple):
@@ -52,8 +65,8 @@ def _on_cpu(operator: Operator) -> Callable[..., Any]:
 def _plain(value: Any) -> Any:
     """Return a tensor as an array, a list as a tuple, and anything else as it is."""
     if isinstance(value, Tensor):
-        return value.detach().numpy()
-    return tuple(value) if isinstance(value, (list, torch.Size)) else value
+        return (value.detach() if value.requires_grad else value).numpy()
+    return tuple(value) if type(value) is list or type(value) is torch.Size else value
 
 
 def _on_fake(operator: Operator) -> Callable[..., Any]:
@@ -92,7 +105,8 @@ for _name, _operator in OPERATORS.items():
     _results = "(Tensor, Tensor)" if _name.endswith("with_indices") else "Tensor"
     _schema = f"{_name}({_operator.arguments}) -> {_results}"
     LIBRARY.define(_schema, tags=torch.Tag.pt2_compliant_tag)
-    LIBRARY.impl(_name, _on_cpu(_operator), "CPU")
+    ON_CPU[_name] = _on_cpu(_operator)
+    LIBRARY.impl(_name, ON_CPU[_name], "CPU")
     torch.library.register_fake(f"convpool::{_name}", _on_fake(_operator), lib=LIBRARY)
     if _name in ("conv2d", "conv_transpose2d"):
         LIBRARY.impl(_name, _in_autocast(_name), "AutocastCPU")

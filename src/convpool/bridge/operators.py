@@ -21,7 +21,7 @@ from convpool.spec import (
     MaxPool2dSpec,
     MaxUnpool2dSpec,
 )
-from convpool.spec.arguments import Sides
+from convpool.spec.arguments import Pair, Sides
 
 Sizes = Callable[..., Sequence[Sequence[int]]]
 
@@ -51,20 +51,20 @@ class Operator:
     """Position of the argument that is the shape of images."""
 
 
-def four(sides: Sides) -> list[int]:
+def four(sides: Sides) -> tuple[int, int, int, int]:
     """Return padding as operators take it.
 
     Example:
         >>> four(((1, 2), (3, 4)))
-        [1, 2, 3, 4]
+        (1, 2, 3, 4)
     """
-    return [*sides[0], *sides[1]]
+    return (*sides[0], *sides[1])
 
 
-def sides(padding: Sequence[int]) -> Sides:
-    """Return padding as specs take it."""
+def sides(padding: Sequence[int]) -> Sides | Pair:
+    """Return padding as specs take it: a pair where it can be, since that is found faster."""
     top, bottom, left, right = padding
-    return (top, bottom), (left, right)
+    return (top, left) if top == bottom and left == right else ((top, bottom), (left, right))
 
 
 def sizes_of(spec: LayerSpec, shape: Sequence[int]) -> tuple[int, ...]:

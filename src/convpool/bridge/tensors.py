@@ -5,11 +5,12 @@ recorded. A tensor in plain memory, of which nobody wants a gradient and whose c
 intercepts, is given to the kernels as it is instead: the checks here take 0.3 us.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum, auto
 from typing import Any
 
-import numpy as np
 import torch
+from numpy import ndarray
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -60,33 +61,63 @@ def arrays_of(dtypes: frozenset[torch.dtype], *tensors: Tensor | None) -> list[A
         if tensor is None:
             arrays.append(None)
             continue
-        if type(tensor) not in _PLAIN or not tensor.is_cpu or tensor.dtype not in dtypes:
-            return None
-        if records and tensor.requires_grad:
+        if type(tensor) not in _PLAIN or tensor.dtype not in dtypes or not tensor.is_cpu:
             return None
         try:
-            arrays.append((tensor.detach() if tensor.requires_grad else tensor).numpy())
+            if not tensor.requires_grad:
+                arrays.append(tensor.numpy())
+            elif records:
+                return None
+            else:
+                arrays.append(tensor.detach().numpy())
         except (TypeError, RuntimeError):  # sparse, quantized, negated lazily, ...
             return None
     return arrays
 
 
-def on_arrays(
-    function: Callable[..., Any], arrays: list[Any], *arguments: Any, **named: Any
-) -> Any:
+class Way(Enum):
+    """How a call reaches the kernels."""
+
+    DIRECT = auto()
+    RECORDED = auto()
+    """By an `autograd.Function`, since a gradient is wanted and nothing else goes on."""
+    DISPATCHED = auto()
+
+
+def way_of(tensors: Iterable[Tensor]) -> Way:
+    """Return the shortest way for tensors."""
+    if is_intercepted():
+        return Way.DISPATCHED
+    wanted = False
+    for tensor in tensors:
+        if (
+            type(tensor) not in _PLAIN
+            or not tensor.is_cpu
+            or tensor.dtype not in COMPARED
+            or tensor.is_neg()
+        ):
+            return Way.DISPATCHED
+        wanted = wanted or tensor.requires_grad
+    return Way.RECORDED if wanted and torch.is_grad_enabled() else Way.DIRECT
+
+
+def on_arrays(function: Callable[..., Any], arrays: Sequence[Any], *rest: Any, **named: Any) -> Any:
     """Return what a function makes of arrays as a tensor, or as a tuple of them.
 
     As many threads take part as PyTorch would use.
     """
-    threads = torch.get_num_threads()
-    if threads == get_num_threads():
-        result = function(*arrays, *arguments, **named)
+    if torch.get_num_threads() == get_num_threads():
+        result = function(*arrays, *rest, **named)
     else:
-        with using(threads):
-            result = function(*arrays, *arguments, **named)
+        with using(torch.get_num_threads()):
+            result = function(*arrays, *rest, **named)
+    ordered = True
+    for array in arrays:
+        if isinstance(array, ndarray) and array.ndim > 2 and array.strides[-3] == array.itemsize:
+            ordered = False  # perhaps: it is channels-last, or has one channel or pixel
     if type(result) is tuple:
-        return tuple(_tensor(array, arrays) for array in result)
-    return _tensor(result, arrays)
+        return tuple([_tensor(array, arrays, ordered) for array in result])
+    return _tensor(result, arrays, ordered)
 
 
 def filled(
@@ -131,19 +162,13 @@ def check_dtypes(**tensors: Tensor | None) -> None:
             raise DtypeError(argument, tensor.dtype, f"the input's, {expected.dtype}")
 
 
-def _tensor(array: Array, inputs: list[Any]) -> Tensor:
+def _tensor(array: Array, inputs: Sequence[Any], ordered: bool) -> Tensor:
     """Return an array as a tensor whose memory runs in the order that PyTorch's would."""
     tensor = torch.from_numpy(array)
-    if array.size and not any(_may_be_last(given) for given in inputs):
+    if ordered and array.size:
         return tensor
-    last = any(_is_last(given) for given in inputs)
+    last = any(
+        isinstance(given, ndarray) and runs_channels_last(given.shape, given.strides)
+        for given in inputs
+    )
     return arranged(tensor, last=last)
-
-
-def _may_be_last(array: object) -> bool:
-    """Tell quickly that an array, if it is one of images or weights, isn't in channels-last."""
-    return isinstance(array, np.ndarray) and array.ndim > 2 and array.strides[-3] == array.itemsize
-
-
-def _is_last(array: object) -> bool:
-    return isinstance(array, np.ndarray) and runs_channels_last(array.shape, array.strides)

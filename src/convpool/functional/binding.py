@@ -74,7 +74,10 @@ class BoundConvolution:
         weight: Array | None,
         bias: Array | None,
         activation: Activation,
+        *,
+        copies: bool = True,
     ) -> None:
+        """Check and keep the arrays; `copies=False` is for those that know when theirs change."""
         if weight is None:
             raise ArgumentTypeError("weight", weight, f"an array of shape {layer.weight_shape}")
         check_array("weight", weight, SUMMED)
@@ -87,8 +90,9 @@ class BoundConvolution:
         _check_activation(activation, dtype)
         self.layer = layer
         self.activation = activation
-        self._weight = _own(weight)
-        self._bias = None if bias is None else _own(bias)
+        own = _own if copies else ready
+        self._weight = own(weight)
+        self._bias = None if bias is None else own(bias)
         self._calls = Calls(layer, (dtype.name,))
         self._packed: dict[Hashable, object] = {}
 

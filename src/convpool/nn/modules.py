@@ -1,0 +1,181 @@
+"""The layers: PyTorch's own modules, whose forward goes through the functions of `bridge`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.compiler import is_dynamo_compiling
+
+from convpool import bridge
+from convpool.bridge.packing import Packing
+from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+
+
+class _Packed(torch.nn.Module):
+    """A convolution that, in evaluation without gradients, keeps its weights packed.
+
+    What is packed is no state: it isn't saved or copied, and `train()` drops it.
+    """
+
+    _packing: Packing | None = None
+
+    def _kept(self) -> Packing | None:
+        """Return what holds the packed weights, or None if they mustn't be kept now."""
+        if self.training or is_dynamo_compiling():
+            return None
+        packing = self.__dict__.get("_packing")
+        if packing is None:
+            packing = self.__dict__["_packing"] = Packing()
+        return packing
+
+    def train(self, mode: bool = True) -> "_Packed":
+        """Set training, or evaluation."""
+        self.__dict__.pop("_packing", None)
+        super().train(mode)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_packing"}
+
+
+class Conv2d(_Packed, torch.nn.Conv2d):
+    """`torch.nn.Conv2d`, carried out by convpool's kernels.
+
+    Example:
+        >>> Conv2d(3, 64, 7, stride=2)(torch.zeros(1, 3, 224, 224)).shape
+        torch.Size([1, 64, 109, 109])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return (N, C_out, OH, OW) for (N, C_in, H, W), or both without N."""
+        packing = self._kept()
+        if packing is not None:
+            own = self._parameters
+            weight = own.get("weight")  # none, if it is parametrized
+            if weight is not None:
+                layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
+                output = packing.convolve(input, weight, own.get("bias"), conv2d_spec, layer)
+                if output is not None:
+                    return output
+        return self._conv_forward(input, self.weight, self.bias)
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return bridge.conv2d(
+            input,
+            weight,
+            bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            padding_mode=self.padding_mode,
+        )
+
+
+class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
+    """`torch.nn.ConvTranspose2d`, carried out by convpool's kernels.
+
+    Example:
+        >>> layer = ConvTranspose2d(16, 8, 3, stride=2)
+        >>> layer(torch.zeros(1, 16, 5, 5), output_size=(12, 12)).shape
+        torch.Size([1, 8, 12, 12])
+    """
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """Return (N, C_out, OH, OW) for (N, C_in, H, W), of `output_size` if it is given."""
+        extra = self.output_padding
+        if output_size is not None:
+            extra = self._output_padding(  # type: ignore[assignment]
+                input,
+                list(output_size),
+                self.stride,  # type: ignore[arg-type]
+                self.padding,  # type: ignore[arg-type]
+                self.kernel_size,  # type: ignore[arg-type]
+                2,
+                self.dilation,  # type: ignore[arg-type]
+            )
+        layer: tuple[Any, ...]
+        layer = self.stride, self.padding, tuple(extra), self.groups, self.dilation
+        packing = self._kept()
+        if packing is not None:
+            own = self._parameters
+            weight = own.get("weight")
+            if weight is not None:
+                bias, spec = own.get("bias"), conv_transpose2d_spec
+                output = packing.convolve(input, weight, bias, spec, layer)
+                if output is not None:
+                    return output
+        return bridge.conv_transpose2d(input, self.weight, self.bias, *layer)
+
+
+class MaxPool2d(torch.nn.MaxPool2d):
+    """`torch.nn.MaxPool2d`, carried out by convpool's kernels.
+
+    Example:
+        >>> MaxPool2d(2, ceil_mode=True)(torch.zeros(1, 3, 5, 5)).shape
+        torch.Size([1, 3, 3, 3])
+    """
+
+    def forward(self, input: Tensor) -> Any:
+        """Return the maxima, and their indices if the layer returns them."""
+        return bridge.max_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
+        )
+
+
+class AvgPool2d(torch.nn.AvgPool2d):
+    """`torch.nn.AvgPool2d`, carried out by convpool's kernels.
+
+    Example:
+        >>> AvgPool2d(2)(torch.ones(1, 1, 2, 2))
+        tensor([[[[1.]]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the means."""
+        return bridge.avg_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class MaxUnpool2d(torch.nn.MaxUnpool2d):
+    """`torch.nn.MaxUnpool2d`, carried out by convpool's kernels.
+
+    Example:
+        >>> pooled, indices = MaxPool2d(2, return_indices=True)(torch.ones(1, 1, 4, 4))
+        >>> MaxUnpool2d(2)(pooled, indices).sum()
+        tensor(4.)
+    """
+
+    def forward(
+        self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
+    ) -> Tensor:
+        """Return each value at its index, and zeros elsewhere."""
+        return bridge.max_unpool2d(
+            input, indices, self.kernel_size, self.stride, self.padding, output_size
+        )
+
+
+class LazyConv2d(torch.nn.LazyConv2d):
+    """`torch.nn.LazyConv2d`: becomes a `Conv2d` when the first images say the channels."""
+
+    cls_to_become = Conv2d  # type: ignore[assignment]
+
+
+class LazyConvTranspose2d(torch.nn.LazyConvTranspose2d):
+    """`torch.nn.LazyConvTranspose2d`: becomes a `ConvTranspose2d` likewise."""
+
+    cls_to_become = ConvTranspose2d  # type: ignore[assignment]
