@@ -54,22 +54,20 @@ def conv2d(
     if not is_dynamo_compiling():
         arrays = arrays_of(FLOATS, input, weight, bias)
         if arrays is not None:
-            layer = stride, padding, dilation, groups
-            if out is None:
-                result: Tensor = on_arrays(
-                    functional.conv2d, arrays, *layer, padding_mode=padding_mode
-                )
-                return result
-            return filled(out, functional.conv2d, arrays, *layer, padding_mode=padding_mode)
+            rest, mode = (stride, padding, dilation, groups), {"padding_mode": padding_mode}
+            if out is not None:
+                return filled(out, functional.conv2d, arrays, *rest, **mode)
+            result: Tensor = on_arrays(functional.conv2d, arrays, *rest, **mode)
+            return result
     _no_out(out)
     check_tensors(input=input, weight=weight, bias=bias)
-    shape = tuple(weight.shape)
-    spec = conv2d_spec(shape, stride, padding, dilation, groups, padding_mode, bias is not None)
+    layer = tuple(weight.shape), stride, padding, dilation, groups, padding_mode
+    spec = _layer(conv2d_spec, *layer, bias is not None)
     if not _is_covered(input, FLOATS, casts=True):
         return native.conv2d(spec, input, weight, bias)
     _check_alike(input, weight, bias)
-    rest = spec.stride, four(spec.pads), spec.dilation, spec.groups, spec.padding_mode
-    output: Tensor = call("conv2d", input, weight, bias, *rest)
+    steps = spec.stride, four(spec.pads), spec.dilation
+    output: Tensor = call("conv2d", input, weight, bias, *steps, groups, padding_mode)
     return output
 
 
@@ -94,29 +92,20 @@ def conv_transpose2d(
     if not is_dynamo_compiling():
         arrays = arrays_of(FLOATS, input, weight, bias)
         if arrays is not None:
-            layer = stride, padding, output_padding, groups, dilation
-            if out is None:
-                result: Tensor = on_arrays(functional.conv_transpose2d, arrays, *layer)
-                return result
-            return filled(out, functional.conv_transpose2d, arrays, *layer)
+            rest = stride, padding, output_padding, groups, dilation
+            if out is not None:
+                return filled(out, functional.conv_transpose2d, arrays, *rest)
+            result: Tensor = on_arrays(functional.conv_transpose2d, arrays, *rest)
+            return result
     _no_out(out)
     check_tensors(input=input, weight=weight, bias=bias)
-    shape = tuple(weight.shape)
-    spec = _layer(
-        conv_transpose2d_spec,
-        shape,
-        stride,
-        padding,
-        output_padding,
-        groups,
-        dilation,
-        bias is not None,
-    )
+    layer = tuple(weight.shape), stride, padding, output_padding, groups, dilation
+    spec = _layer(conv_transpose2d_spec, *layer, bias is not None)
     if not _is_covered(input, FLOATS, casts=True):
         return native.conv_transpose2d(spec, input, weight, bias)
     _check_alike(input, weight, bias)
-    rest = spec.stride, four(spec.pads), spec.output_padding, spec.groups, spec.dilation
-    output: Tensor = call("conv_transpose2d", input, weight, bias, *rest)
+    steps = spec.stride, four(spec.pads), spec.output_padding, groups, spec.dilation
+    output: Tensor = call("conv_transpose2d", input, weight, bias, *steps)
     return output
 
 
