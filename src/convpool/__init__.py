@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     )
     from convpool.functional.binding import bind
     from convpool.images import open_source
+    from convpool.nn.folding import fold
+    from convpool.nn.swapping import accelerate, restore
     from convpool.notation import parse_layer, parse_net
     from convpool.runs import run
     from convpool.spec import (
@@ -63,9 +65,11 @@ __all__ = [
     "DtypeError",
     "MaxPool2dSpec",
     "MaxUnpool2dSpec",
+    "accelerate",
     "bind",
     "chain_report",
     "effective_macs",
+    "fold",
     "functional",
     "get_num_threads",
     "macs",
@@ -78,6 +82,7 @@ __all__ = [
     "parse_net",
     "plan",
     "receptive_field",
+    "restore",
     "run",
     "set_num_threads",
     "strided_same",
@@ -99,6 +104,9 @@ _HOMES = {
     "DtypeError": "errors",
     "plan": "dispatch",
     "bind": "functional",
+    "accelerate": "nn.swapping",
+    "fold": "nn.folding",
+    "restore": "nn.swapping",
     "open_source": "images",
     "parse_layer": "notation",
     "parse_net": "notation",

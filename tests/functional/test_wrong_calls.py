@@ -261,9 +261,9 @@ def test_taken_though_not_by_torch(
 
 @pytest.mark.parametrize("argument", ["input", "weight", "bias"])
 def test_no_tensors(argument: str) -> None:
-    """So far arrays are NumPy's: a tensor is refused, not converted in silence."""
+    """Arrays are NumPy's or tensors: what is of the other kind is refused, not converted."""
     tensor = torch.ones({"input": (2, 2, 5, 5), "weight": (4, 2, 3, 3), "bias": (4,)}[argument])
-    with pytest.raises(
-        ArgumentTypeError, match=f"(?s)^{argument} is tensor.* must be a NumPy array"
-    ):
+    mistake = {"input": "weight is array.* must be a tensor"}
+    expected = mistake.get(argument, f"{argument} is tensor.* must be a NumPy array")
+    with pytest.raises(ArgumentTypeError, match=f"(?s)^{expected}"):
         ours("conv2d", **{argument: tensor})

@@ -4,6 +4,15 @@
 it. It alone imports torch, with them.
 """
 
+from convpool.bridge.backward import (
+    avg_pool2d_backward,
+    conv2d_input,
+    conv2d_weight,
+    conv_transpose2d_input,
+    conv_transpose2d_weight,
+    max_pool2d_backward,
+    max_unpool2d_backward,
+)
 from convpool.bridge.functions import (
     avg_pool2d,
     conv2d,
@@ -13,6 +22,19 @@ from convpool.bridge.functions import (
 )
 from convpool.bridge.gradients import register
 
-__all__ = ["avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"]
+__all__ = [
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "conv2d",
+    "conv2d_input",
+    "conv2d_weight",
+    "conv_transpose2d",
+    "conv_transpose2d_input",
+    "conv_transpose2d_weight",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "max_unpool2d",
+    "max_unpool2d_backward",
+]
 
 register()

@@ -126,6 +126,7 @@ def max_pool2d(
         >>> max_pool2d(torch.tensor([[[1, 5], [4, 3]]]), 2, return_indices=True)
         (tensor([[[5]]]), tensor([[[1]]]))
     """
+    stride = _stride(stride)
     if not is_dynamo_compiling():
         arrays = arrays_of(COMPARED, input)
         if arrays is not None:
@@ -162,6 +163,7 @@ def avg_pool2d(
         >>> avg_pool2d(torch.tensor([[[1.0, 2.0], [3.0, 6.0]]]), 2)
         tensor([[[3.]]])
     """
+    stride = _stride(stride)
     if not is_dynamo_compiling():
         arrays = arrays_of(FLOATS, input)
         if arrays is not None:
@@ -200,6 +202,7 @@ def max_unpool2d(
         tensor([[[0, 5],
                  [0, 0]]])
     """
+    stride = _stride(stride)
     if not is_dynamo_compiling():
         arrays = arrays_of(COMPARED, input, indices)
         if arrays is not None:
@@ -216,6 +219,11 @@ def max_unpool2d(
     window = spec.kernel_size, spec.stride, four(spec.pads)
     output: Tensor = call("max_unpool2d", input, indices, *window, output_size)
     return output
+
+
+def _stride(stride: IntOrPair | None) -> IntOrPair | None:
+    """Return a pooling's stride; PyTorch also takes an empty one for that of the kernel."""
+    return None if isinstance(stride, (tuple, list)) and not stride else stride
 
 
 def _layer(build: Callable[..., Any], *arguments: Any) -> Any:

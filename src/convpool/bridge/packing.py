@@ -10,7 +10,7 @@ from torch import Tensor
 from convpool.bridge.tensors import FLOATS, Array, arrays_of, on_arrays
 from convpool.functional.binding import BoundConvolution
 from convpool.request import NO_ACTIVATION
-from convpool.spec import ConvolutionSpec
+from convpool.spec import Activation, ConvolutionSpec
 
 _SAMPLES = 16
 
@@ -39,6 +39,7 @@ class Packing:
         bias: Tensor | None,
         spec: Callable[..., ConvolutionSpec],
         layer: tuple[Any, ...],
+        activation: Activation = NO_ACTIVATION,
     ) -> Tensor | None:
         """Return the convolution, or None if the tensors don't go to the kernels at once.
 
@@ -48,6 +49,7 @@ class Packing:
             bias: the module's, or None.
             spec: makes a layer of the weights' shape and the `layer`.
             layer: the module's numbers.
+            activation: what follows; always the same one.
         """
         arrays = arrays_of(FLOATS, input)
         if arrays is None or (torch.is_grad_enabled() and weight.requires_grad):
@@ -59,7 +61,7 @@ class Packing:
             or self._layer != layer
             or self._seen != [sample.tobytes() for sample in self._samples]
         ):
-            bound = self._pack(weight, bias, spec, layer)
+            bound = self._pack(weight, bias, spec, layer, activation)
         if bound is None:
             return None
         result: Tensor = on_arrays(bound, arrays)
@@ -71,6 +73,7 @@ class Packing:
         bias: Tensor | None,
         spec: Callable[..., ConvolutionSpec],
         layer: tuple[Any, ...],
+        activation: Activation,
     ) -> BoundConvolution | None:
         arrays = arrays_of(FLOATS, weight, bias)
         if arrays is None or weight.is_inference() or (bias is not None and bias.is_inference()):
@@ -79,7 +82,7 @@ class Packing:
         if not all(map(np.shares_memory, samples, arrays)):
             return None
         built = spec(tuple(weight.shape), *layer, bias is not None)
-        self._bound = BoundConvolution(built, arrays[0], arrays[1], NO_ACTIVATION, copies=False)
+        self._bound = BoundConvolution(built, arrays[0], arrays[1], activation, copies=False)
         self._identity, self._layer = _identity(weight, bias), layer
         self._samples = tuple(samples)
         self._seen = [sample.tobytes() for sample in samples]

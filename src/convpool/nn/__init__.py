@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from convpool.nn import functional
 from convpool.nn.modules import (
     AvgPool2d,
     Conv2d,
@@ -34,6 +35,7 @@ __all__ = [
     "LazyConvTranspose2d",
     "MaxPool2d",
     "MaxUnpool2d",
+    "functional",
 ]
 
 

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.fx
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
-from convpool import bridge
+from convpool.bridge import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, max_unpool2d
 from convpool.bridge.packing import Packing
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+
+for _name in ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"):
+    torch.fx.wrap(_name)  # one node in a model that is traced
 
 
 class _Packed(torch.nn.Module):
@@ -61,7 +65,7 @@ class Conv2d(_Packed, torch.nn.Conv2d):
         return self._conv_forward(input, self.weight, self.bias)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return bridge.conv2d(
+        return conv2d(
             input,
             weight,
             bias,
@@ -106,7 +110,7 @@ class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
                 output = packing.convolve(input, weight, bias, spec, layer)
                 if output is not None:
                     return output
-        return bridge.conv_transpose2d(input, self.weight, self.bias, *layer)
+        return conv_transpose2d(input, self.weight, self.bias, *layer)
 
 
 class MaxPool2d(torch.nn.MaxPool2d):
@@ -119,7 +123,7 @@ class MaxPool2d(torch.nn.MaxPool2d):
 
     def forward(self, input: Tensor) -> Any:
         """Return the maxima, and their indices if the layer returns them."""
-        return bridge.max_pool2d(
+        return max_pool2d(
             input,
             self.kernel_size,
             self.stride,
@@ -140,7 +144,7 @@ class AvgPool2d(torch.nn.AvgPool2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the means."""
-        return bridge.avg_pool2d(
+        return avg_pool2d(
             input,
             self.kernel_size,
             self.stride,
@@ -164,7 +168,7 @@ class MaxUnpool2d(torch.nn.MaxUnpool2d):
         self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
     ) -> Tensor:
         """Return each value at its index, and zeros elsewhere."""
-        return bridge.max_unpool2d(
+        return max_unpool2d(
             input, indices, self.kernel_size, self.stride, self.padding, output_size
         )
 
