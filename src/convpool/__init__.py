@@ -11,13 +11,21 @@ Example:
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from convpool.kinds import register
 
 __version__ = "0.1.0"
 
-register("torch", "convpool.bridge")
+
+def _bridge() -> ModuleType:
+    from convpool import bridge  # noqa: PLC0415  (it imports torch)
+
+    return bridge
+
+
+register("torch", _bridge)
 
 if TYPE_CHECKING:
     from convpool import functional, nn

@@ -1,23 +1,26 @@
 """Which arrays the functions take beside NumPy's, and where the functions for those are.
 
-A kind of array is known by the package that its class comes from. So whoever brings one registers a
-name, nothing is imported before such an array arrives, and no floor knows the ones above it.
+A kind of array is known by the package that its class comes from. So whoever brings one registers
+that, nothing is imported before such an array arrives, and no floor knows the ones above it.
 """
 
-from importlib import import_module
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-_HOMES: dict[str, str] = {}
-_FUNCTIONS: dict[type, Any] = {}
+_LOADERS: dict[str, Callable[[], ModuleType]] = {}
+_FUNCTIONS: dict[type, ModuleType] = {}
 
 
-def register(package: str, home: str) -> None:
-    """Say which module has the functions for arrays of a package, classes derived included."""
-    _HOMES[package] = home
+def register(package: str, load: Callable[[], ModuleType]) -> None:
+    """Say what returns the module with the functions for arrays of a package."""
+    _LOADERS[package] = load
 
 
 def functions_for(value: object) -> Any:
     """Return the module with the functions for an array, or None if its kind isn't registered.
+
+    Classes that are derived from those of a package count as its own.
 
     Example:
         >>> functions_for([1.5]) is None
@@ -27,8 +30,8 @@ def functions_for(value: object) -> Any:
     if kind in _FUNCTIONS:
         return _FUNCTIONS[kind]
     for base in kind.__mro__:
-        home = _HOMES.get(base.__module__.partition(".")[0])
-        if home is not None:
-            _FUNCTIONS[kind] = import_module(home)
+        load = _LOADERS.get(base.__module__.partition(".")[0])
+        if load is not None:
+            _FUNCTIONS[kind] = load()
             return _FUNCTIONS[kind]
     return None

@@ -61,7 +61,7 @@ def conv2d(
             return result
     _no_out(out)
     check_tensors(input=input, weight=weight, bias=bias)
-    layer = tuple(weight.shape), stride, padding, dilation, groups, padding_mode
+    layer = tuple(map(int, weight.shape)), stride, padding, dilation, groups, padding_mode
     spec = _layer(conv2d_spec, *layer, bias is not None)
     if not _is_covered(input, FLOATS, casts=True):
         return native.conv2d(spec, input, weight, bias)
@@ -99,7 +99,7 @@ def conv_transpose2d(
             return result
     _no_out(out)
     check_tensors(input=input, weight=weight, bias=bias)
-    layer = tuple(weight.shape), stride, padding, output_padding, groups, dilation
+    layer = tuple(map(int, weight.shape)), stride, padding, output_padding, groups, dilation
     spec = _layer(conv_transpose2d_spec, *layer, bias is not None)
     if not _is_covered(input, FLOATS, casts=True):
         return native.conv_transpose2d(spec, input, weight, bias)
