@@ -24,23 +24,24 @@ def distinct(*shape: int) -> Tensor:
     return numbers.reshape(shape).requires_grad_()
 
 
+BRIDGE: Any = bridge
 INDICES = torch.tensor([[0, 5], [10, 15]]).expand(2, 3, 2, 2).contiguous()
 
 CASES: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
     "conv2d": (
-        lambda *given: bridge.conv2d(*given, stride=(2, 1), padding=1, dilation=(1, 2)),
+        lambda *given: BRIDGE.conv2d(*given, stride=(2, 1), padding=1, dilation=(1, 2)),
         (random(2, 2, 5, 6), random(3, 2, 3, 2), random(3)),
     ),
     "conv2d, one image, groups": (
-        lambda *given: bridge.conv2d(*given, padding="same", groups=2),
+        lambda *given: BRIDGE.conv2d(*given, padding="same", groups=2),
         (random(4, 4, 3), random(6, 2, 2, 3), random(6)),
     ),
     "conv2d, reflect": (
-        lambda *given: bridge.conv2d(*given, padding=((1, 0), (2, 1)), padding_mode="reflect"),
+        lambda *given: BRIDGE.conv2d(*given, padding=((1, 0), (2, 1)), padding_mode="reflect"),
         (random(1, 2, 4, 4), random(2, 2, 2, 3)),
     ),
     "conv_transpose2d": (
-        lambda *given: bridge.conv_transpose2d(
+        lambda *given: BRIDGE.conv_transpose2d(
             *given, stride=2, padding=1, output_padding=1, groups=2
         ),
         (random(2, 2, 3, 3), random(2, 2, 3, 2), random(4)),

@@ -156,8 +156,8 @@ def test_parametrizations_and_hooks() -> None:
     layer.register_forward_hook(lambda _module, _given, made: seen.append(tuple(made.shape)))
     with torch.no_grad():
         first = layer(images)
-        layer.parametrizations.weight.original0.mul_(2)
-        bias = layer.bias.reshape(1, 3, 1, 1)
+        dict(layer.named_parameters())["parametrizations.weight.original0"].mul_(2)
+        bias = layer.bias.reshape(1, 3, 1, 1)  # type: ignore[union-attr]
         torch.testing.assert_close(layer(images) - bias, 2 * (first - bias))
     assert seen == [(1, 3, 3, 3)] * 2
 

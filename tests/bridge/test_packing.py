@@ -11,6 +11,7 @@ import torch
 from convpool import nn
 from convpool.bridge.packing import Packing
 
+LAST = torch.channels_last
 IMAGES = torch.randn(2, 3, 8, 8)
 
 
@@ -44,7 +45,7 @@ CHANGES: dict[str, Callable[[nn.Conv2d], object]] = {
     "stride": lambda one: setattr(one, "stride", (2, 2)),
     "padding": lambda one: setattr(one, "padding", (1, 1)),
     "dtype and back": lambda one: one.double().float().weight.mul_(1.5),
-    "channels last": lambda one: one.to(memory_format=torch.channels_last).weight.mul_(1.5),
+    "channels last": lambda one: one.to(memory_format=LAST).weight.mul_(1.5),  # type: ignore[call-overload]
 }
 
 

@@ -107,7 +107,7 @@ def test_bfloat16_pooling_goes_to_torch() -> None:
     assert torch.equal(bridge.avg_pool2d(x, 2), theirs.avg_pool2d(x, 2))
     assert torch.equal(
         bridge.max_unpool2d(pooled, indices, 2, output_size=(5, 5)),
-        theirs.max_unpool2d(expected, places, 2, output_size=(5, 5)),
+        theirs.max_unpool2d(expected, places, (2, 2), output_size=(5, 5)),
     )
     with pytest.raises(ArgumentError, match="alike on both sides"):
         bridge.max_pool2d(x, 2, padding=((1, 0), (0, 0)))

@@ -55,8 +55,8 @@ def _of_conv_transpose2d(given: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _of_max_pool2d(given: Mapping[str, Any]) -> tuple[Any, ...]:
-    keys = "kernel_size", "stride", "padding", "dilation"
-    spec = MaxPool2dSpec(*(given[key] for key in keys), ceil_mode=given["ceil_mode"])
+    kernel, stride, ceil_mode = given["kernel_size"], given["stride"], given["ceil_mode"]
+    spec = MaxPool2dSpec(kernel, stride, given["padding"], given["dilation"], ceil_mode=ceil_mode)
     return spec.kernel_size, spec.stride, four(spec.pads), spec.dilation, spec.ceil_mode
 
 

@@ -50,8 +50,9 @@ def _inner_batch(
     """Return (N,) if each item of the outer batch is a batch of images, () if it is one image."""
     position = images[0]
     shape = list(arguments[position].shape)
-    if in_dims[position] is not None:
-        del shape[in_dims[position]]
+    dim = in_dims[position]
+    if dim is not None:
+        del shape[dim]
     return tuple(shape[:-3])
 
 

@@ -37,14 +37,14 @@ def call(name: str, *arguments: Any) -> Any:
     if is_dynamo_compiling():
         return getattr(torch.ops.convpool, name)(*arguments)
     if _transforms() is not None:
-        return FUNCTIONS[name].apply(*arguments)  # type: ignore[no-untyped-call]
+        return FUNCTIONS[name].apply(*arguments)
     way = way_of([value for value in arguments if isinstance(value, Tensor)])
     if way is Way.DIRECT:
         return ON_CPU[name](*arguments)
     if way is Way.DISPATCHED:
         return getattr(torch.ops.convpool, name)(*arguments)
     recorder, leading = RECORDERS[name]
-    return recorder.apply(*arguments[:leading], arguments[leading:])  # type: ignore[no-untyped-call]
+    return recorder.apply(*arguments[:leading], arguments[leading:])
 
 
 def _on_cpu(operator: Operator) -> Callable[..., Any]:

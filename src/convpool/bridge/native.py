@@ -63,7 +63,7 @@ def conv_transpose2d(
 def max_pool2d(spec: MaxPool2dSpec, input: Tensor) -> Any:
     """Return PyTorch's maxima, with indices if the layer returns them."""
     padding = _padding(spec, input)
-    return functional.max_pool2d(
+    return functional.max_pool2d(  # type: ignore[call-overload]
         input,
         spec.kernel_size,
         spec.stride,

@@ -60,7 +60,7 @@ def conv2d(
                 [20., 24.]]])
     """
     if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
-        return other.conv2d(
+        handed_on: Array = other.conv2d(
             input,
             weight,
             bias,
@@ -71,6 +71,7 @@ def conv2d(
             padding_mode=padding_mode,
             out=out,
         )
+        return handed_on
     shape, biased = shape_of("weight", weight), bias is not None
     calls = _conv2d_calls(shape, stride, padding, dilation, groups, padding_mode, biased)
     return convolve(calls, input, weight, bias, out)
@@ -114,9 +115,10 @@ def conv_transpose2d(
         array([[[1., 2., 4., 2., 3.]]])
     """
     if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
-        return other.conv_transpose2d(
+        handed_on: Array = other.conv_transpose2d(
             input, weight, bias, stride, padding, output_padding, groups, dilation, out=out
         )
+        return handed_on
     shape, biased = shape_of("weight", weight), bias is not None
     calls = _conv_transpose2d_calls(
         shape, stride, padding, output_padding, groups, dilation, biased

@@ -62,7 +62,7 @@ def conv2d_input(
         array([[[1., 3., 2.]]])
     """
     if type(weight) is not np.ndarray and (other := functions_for(weight)) is not None:
-        return other.conv2d_input(
+        handed_on: Array = other.conv2d_input(
             input_size,
             weight,
             grad_output,
@@ -72,6 +72,7 @@ def conv2d_input(
             groups,
             padding_mode=padding_mode,
         )
+        return handed_on
     check_array("weight", weight, SUMMED)
     spec = conv2d_spec(weight.shape, stride, padding, dilation, groups, padding_mode)
     return _by_input("conv2d_input", spec, _shape("input_size", input_size), weight, grad_output)
@@ -99,7 +100,7 @@ def conv2d_weight(
         array([[[[3., 5.]]]])
     """
     if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
-        return other.conv2d_weight(
+        handed_on: Array = other.conv2d_weight(
             input,
             weight_size,
             grad_output,
@@ -109,6 +110,7 @@ def conv2d_weight(
             groups,
             padding_mode=padding_mode,
         )
+        return handed_on
     size = _shape("weight_size", weight_size)
     check_array("input", input, SUMMED)
     spec = conv2d_spec(size, stride, padding, dilation, groups, padding_mode)
@@ -135,9 +137,10 @@ def conv_transpose2d_input(
         array([[[3., 3.]]])
     """
     if type(weight) is not np.ndarray and (other := functions_for(weight)) is not None:
-        return other.conv_transpose2d_input(
+        handed_on: Array = other.conv_transpose2d_input(
             input_size, weight, grad_output, stride, padding, output_padding, groups, dilation
         )
+        return handed_on
     check_array("weight", weight, SUMMED)
     spec = conv_transpose2d_spec(weight.shape, stride, padding, output_padding, groups, dilation)
     return _by_input(
@@ -165,9 +168,10 @@ def conv_transpose2d_weight(
         array([[[[3., 3.]]]])
     """
     if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
-        return other.conv_transpose2d_weight(
+        handed_on: Array = other.conv_transpose2d_weight(
             input, weight_size, grad_output, stride, padding, output_padding, groups, dilation
         )
+        return handed_on
     size = _shape("weight_size", weight_size)
     check_array("input", input, SUMMED)
     spec = conv_transpose2d_spec(size, stride, padding, output_padding, groups, dilation)
@@ -206,9 +210,10 @@ def max_pool2d_backward(
                 [0., 2.]]])
     """
     if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
-        return other.max_pool2d_backward(
+        handed_on: Array = other.max_pool2d_backward(
             grad_output, indices, input_size, kernel_size, stride, padding, dilation, ceil_mode
         )
+        return handed_on
     spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
     check_array("grad_output", grad_output, COMPARED[:-1])
     shape = _shape("input_size", input_size)
@@ -252,7 +257,7 @@ def avg_pool2d_backward(
         array([[[1., 1.]]])
     """
     if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
-        return other.avg_pool2d_backward(
+        handed_on: Array = other.avg_pool2d_backward(
             grad_output,
             input_size,
             kernel_size,
@@ -262,6 +267,7 @@ def avg_pool2d_backward(
             count_include_pad,
             divisor_override,
         )
+        return handed_on
     spec = AvgPool2dSpec(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
@@ -289,7 +295,8 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
         array([[[3.]]])
     """
     if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
-        return other.max_unpool2d_backward(grad_output, indices)
+        handed_on: Array = other.max_unpool2d_backward(grad_output, indices)
+        return handed_on
     check_array("grad_output", grad_output, COMPARED)
     gradient = as_batch("grad_output", grad_output)
     check_array("indices", indices, ("int64",))

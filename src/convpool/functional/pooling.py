@@ -84,9 +84,10 @@ def max_pool2d(
                 [7, 8]]]))
     """
     if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
-        return other.max_pool2d(
+        handed_on: Array | tuple[Array, Array] = other.max_pool2d(
             input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out=out
         )
+        return handed_on
     calls = _max_pool2d_calls(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
     result: Array | tuple[Array, Array] = pool(calls, input, out)
     return result
@@ -129,7 +130,7 @@ def avg_pool2d(
         array([[[3.]]])
     """
     if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
-        return other.avg_pool2d(
+        handed_on: Array = other.avg_pool2d(
             input,
             kernel_size,
             stride,
@@ -139,6 +140,7 @@ def avg_pool2d(
             divisor_override,
             out=out,
         )
+        return handed_on
     calls = _avg_pool2d_calls(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
@@ -184,8 +186,9 @@ def max_unpool2d(
                 [0, 0]]])
     """
     if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
-        return other.max_unpool2d(
+        handed_on: Array = other.max_unpool2d(
             input, indices, kernel_size, stride, padding, output_size, out=out
         )
+        return handed_on
     layer = MaxUnpool2dSpec(kernel_size, stride, padding)
     return unpool(layer, input, indices, output_size, out)

@@ -110,7 +110,7 @@ class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
                 output = packing.convolve(input, weight, bias, spec, layer)
                 if output is not None:
                     return output
-        return conv_transpose2d(input, self.weight, self.bias, *layer)
+        return conv_transpose2d(input, self.weight, self.bias, *layer)  # type: ignore[arg-type]
 
 
 class MaxPool2d(torch.nn.MaxPool2d):
@@ -176,10 +176,10 @@ class MaxUnpool2d(torch.nn.MaxUnpool2d):
 class LazyConv2d(torch.nn.LazyConv2d):
     """`torch.nn.LazyConv2d`: becomes a `Conv2d` when the first images say the channels."""
 
-    cls_to_become = Conv2d  # type: ignore[assignment]
+    cls_to_become = Conv2d
 
 
 class LazyConvTranspose2d(torch.nn.LazyConvTranspose2d):
     """`torch.nn.LazyConvTranspose2d`: becomes a `ConvTranspose2d` likewise."""
 
-    cls_to_become = ConvTranspose2d  # type: ignore[assignment]
+    cls_to_become = ConvTranspose2d
