@@ -98,6 +98,15 @@ def test_other_types_go_to_torch(dtype: torch.dtype) -> None:
     assert torch.equal(bridge.conv_transpose2d(x, up, stride=2, padding=padding), cropped)
 
 
+def test_the_choice_is_explained() -> None:
+    told = bridge.explain("Conv2d(2, 3, 3)", images(1, 2, 5, 5))
+    assert told.endswith("chosen: kernels")
+    told = bridge.explain("Conv2d(2, 3, 3)", torch.ones(1, 2, 5, 5, dtype=torch.int64))
+    assert "refused: kernels (no kernel for int64 on cpu)\nchosen: PyTorch's own operator" in told
+    with pytest.raises(ArgumentError, match="of 2 channels"):
+        bridge.explain("Conv2d(2, 3, 3)", images(1, 3, 5, 5))
+
+
 def test_bfloat16_pooling_goes_to_torch() -> None:
     x = images(1, 2, 5, 5).bfloat16().requires_grad_()
     pooled, indices = bridge.max_pool2d(x, 2, return_indices=True)

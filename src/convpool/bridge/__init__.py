@@ -13,6 +13,7 @@ from convpool.bridge.backward import (
     max_pool2d_backward,
     max_unpool2d_backward,
 )
+from convpool.bridge.explanation import explain
 from convpool.bridge.functions import (
     avg_pool2d,
     conv2d,
@@ -31,6 +32,7 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose2d_input",
     "conv_transpose2d_weight",
+    "explain",
     "max_pool2d",
     "max_pool2d_backward",
     "max_unpool2d",

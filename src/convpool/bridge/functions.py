@@ -63,7 +63,7 @@ def conv2d(
     check_tensors(input=input, weight=weight, bias=bias)
     layer = tuple(map(int, weight.shape)), stride, padding, dilation, groups, padding_mode
     spec = _layer(conv2d_spec, *layer, bias is not None)
-    if not _is_covered(input, FLOATS, casts=True):
+    if not is_covered(input, FLOATS, casts=True):
         return native.conv2d(spec, input, weight, bias)
     _check_alike(input, weight, bias)
     steps = spec.stride, four(spec.pads), spec.dilation
@@ -101,7 +101,7 @@ def conv_transpose2d(
     check_tensors(input=input, weight=weight, bias=bias)
     layer = tuple(map(int, weight.shape)), stride, padding, output_padding, groups, dilation
     spec = _layer(conv_transpose2d_spec, *layer, bias is not None)
-    if not _is_covered(input, FLOATS, casts=True):
+    if not is_covered(input, FLOATS, casts=True):
         return native.conv_transpose2d(spec, input, weight, bias)
     _check_alike(input, weight, bias)
     steps = spec.stride, four(spec.pads), spec.output_padding, groups, spec.dilation
@@ -137,7 +137,7 @@ def max_pool2d(
     _no_out(out)
     check_tensors(input=input)
     spec = _layer(MaxPool2dSpec, kernel_size, stride, padding, dilation, return_indices, ceil_mode)
-    if not _is_covered(input, COMPARED):
+    if not is_covered(input, COMPARED):
         return native.max_pool2d(spec, input)
     rest = spec.kernel_size, spec.stride, four(spec.pads), spec.dilation, spec.ceil_mode
     if not return_indices and not (torch.is_grad_enabled() and input.requires_grad):
@@ -177,7 +177,7 @@ def avg_pool2d(
     spec = _layer(
         AvgPool2dSpec, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    if not _is_covered(input, FLOATS):
+    if not is_covered(input, FLOATS):
         return native.avg_pool2d(spec, input)
     window = spec.kernel_size, spec.stride, four(spec.pads)
     rest = spec.ceil_mode, spec.count_include_pad, spec.divisor_override
@@ -214,7 +214,7 @@ def max_unpool2d(
     _no_out(out)
     check_tensors(input=input, indices=indices)
     spec = _layer(MaxUnpool2dSpec, kernel_size, stride, padding)
-    if not _is_covered(input, COMPARED):
+    if not is_covered(input, COMPARED):
         return native.max_unpool2d(spec, input, indices, output_size)
     window = spec.kernel_size, spec.stride, four(spec.pads)
     output: Tensor = call("max_unpool2d", input, indices, *window, output_size)
@@ -245,7 +245,7 @@ _KEPT: dict[Callable[..., Any], Callable[..., Calls]] = {
 }
 
 
-def _is_covered(input: Tensor, dtypes: frozenset[torch.dtype], *, casts: bool = False) -> bool:
+def is_covered(input: Tensor, dtypes: frozenset[torch.dtype], *, casts: bool = False) -> bool:
     """Tell whether the kernels take a tensor, after autocast's cast for operators that it casts."""
     if not input.is_cpu and not input.is_meta:
         return False

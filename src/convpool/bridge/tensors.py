@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from numpy import ndarray
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, from_numpy
 
 from convpool.bridge.layout import arranged, runs_channels_last
 from convpool.errors import ArgumentError, ArgumentTypeError, DtypeError
@@ -38,13 +38,9 @@ _traces = torch._C._get_tracing_state
 
 def is_intercepted() -> bool:
     """Tell whether a mode, a transform (vmap, grad), autocast or a tracer wants to see calls."""
-    return bool(
-        _dispatch_modes()
-        or _function_modes()
-        or _transforms() is not None
-        or _casts()
-        or _traces() is not None
-    )
+    if _dispatch_modes() or _function_modes() or _casts():
+        return True
+    return _transforms() is not None or _traces() is not None
 
 
 def arrays_of(dtypes: frozenset[torch.dtype], *tensors: Tensor | None) -> list[Any] | None:
@@ -73,6 +69,23 @@ def arrays_of(dtypes: frozenset[torch.dtype], *tensors: Tensor | None) -> list[A
         except (TypeError, RuntimeError):  # sparse, quantized, negated lazily, ...
             return None
     return arrays
+
+
+def array_of(dtypes: frozenset[torch.dtype], tensor: Tensor) -> Any:
+    """Return one tensor's memory likewise; for that it is half a microsecond quicker."""
+    if (
+        type(tensor) not in _PLAIN
+        or tensor.dtype not in dtypes
+        or not tensor.is_cpu
+        or is_intercepted()
+    ):
+        return None
+    try:
+        if not tensor.requires_grad:
+            return tensor.numpy()
+        return None if torch.is_grad_enabled() else tensor.detach().numpy()
+    except (TypeError, RuntimeError):
+        return None
 
 
 class Way(Enum):
@@ -113,11 +126,22 @@ def on_arrays(function: Callable[..., Any], arrays: Sequence[Any], *rest: Any, *
             result = function(*arrays, *rest, **named)
     ordered = True
     for array in arrays:
-        if isinstance(array, ndarray) and array.ndim > 2 and array.strides[-3] == array.itemsize:
+        if type(array) is ndarray and array.ndim > 2 and array.strides[-3] == array.itemsize:
             ordered = False  # perhaps: it is channels-last, or has one channel or pixel
     if type(result) is tuple:
-        return tuple([_tensor(array, arrays, ordered) for array in result])
-    return _tensor(result, arrays, ordered)
+        return tuple([_tensor(array, arrays, ordered=ordered) for array in result])
+    return (
+        from_numpy(result) if ordered and result.size else _tensor(result, arrays, ordered=ordered)
+    )
+
+
+def on_images(function: Callable[[Array], Array], images: Array) -> Tensor:
+    """Return the tensor that `on_arrays` would, in half the time for most images."""
+    if images.strides[-3] == images.itemsize or torch.get_num_threads() != get_num_threads():
+        tensor: Tensor = on_arrays(function, (images,))
+        return tensor
+    result = function(images)
+    return from_numpy(result) if result.size else _tensor(result, (images,), ordered=True)
 
 
 def filled(
@@ -162,9 +186,9 @@ def check_dtypes(**tensors: Tensor | None) -> None:
             raise DtypeError(argument, tensor.dtype, f"the input's, {expected.dtype}")
 
 
-def _tensor(array: Array, inputs: Sequence[Any], ordered: bool) -> Tensor:
+def _tensor(array: Array, inputs: Sequence[Any], *, ordered: bool) -> Tensor:
     """Return an array as a tensor whose memory runs in the order that PyTorch's would."""
-    tensor = torch.from_numpy(array)
+    tensor = from_numpy(array)
     if ordered and array.size:
         return tensor
     last = any(
