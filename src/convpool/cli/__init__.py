@@ -14,6 +14,7 @@ from convpool import __version__
 from convpool.cli.apply import apply
 from convpool.cli.explain import explain
 from convpool.cli.run import run
+from convpool.cli.summary import summary
 from convpool.cli.warm import warm
 from convpool.errors import ArgumentError, ArgumentTypeError, ConvpoolError
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(explain)
 app.command()(apply)
 app.command()(run)
+app.command()(summary)
 app.command()(warm)
 
 
