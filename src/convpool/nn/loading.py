@@ -80,7 +80,7 @@ def _load_weights(net: Module, weights: str | os.PathLike[str]) -> None:
 
 def _is_net(value: object) -> bool:
     derived = isinstance(value, type) and issubclass(value, Module)
-    return isinstance(value, Module) or (derived and not value.__module__.startswith("torch."))  # type: ignore[attr-defined]
+    return isinstance(value, Module) or (derived and not value.__module__.startswith("torch."))
 
 
 def _told(error: BaseException) -> str:

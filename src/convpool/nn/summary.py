@@ -58,6 +58,7 @@ def summarize(net: Module, input_shape: Sequence[int]) -> tuple[Row, ...]:
     try:
         # A copy's parameters and statistics stay what they are, though it may be in training.
         with FakeTensorMode(allow_non_fake_inputs=True) as fakes:
+            parameters: dict[str, Tensor]
             parameters = {name: fakes.from_tensor(value) for name, value in _state(net)}
             images = torch.empty(tuple(input_shape))
             torch.func.functional_call(net, parameters, (images,))
@@ -122,7 +123,7 @@ class _Watch:
 
 def _macs(module: Module, given: tuple[Any, ...], made: Any) -> int:
     if isinstance(module, torch.nn.Linear):
-        return module.in_features * prod(made.shape)
+        return int(module.in_features * prod(made.shape))
     if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
         shape = tuple(module.weight.shape)
         if isinstance(module, torch.nn.Conv2d):
