@@ -109,6 +109,7 @@ CALLS: dict[str, tuple[Any, tuple[Any, ...]]] = {
         ops.conv2d_weight,
         (random(2, 3, 5, 6), (4, 3, 3, 3), random(2, 4, 4, 4), *ZEROS),
     ),
+    "convolution_bias": (ops.convolution_bias, (random(2, 3, 5, 6),)),
     "conv_transpose2d": (
         ops.conv_transpose2d,
         (random(2, 3, 3, 4), random(3, 4, 3, 3), random(4), *STAMPS),

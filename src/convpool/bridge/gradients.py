@@ -68,7 +68,7 @@ def _convolution_rules(name: str) -> dict[str, Rule]:
         return (
             by_input(ctx, images.shape, weight, gradient) if wants[0] else None,
             by_weight(ctx, images, weight.shape, gradient) if wants[1] else None,
-            gradient.sum((0, 2, 3) if gradient.ndim == 4 else (1, 2)) if wants[2] else None,
+            call("convolution_bias", gradient) if wants[2] else None,
         )
 
     def of_input(ctx: Any, gradient: Tensor) -> Gradients:
@@ -94,6 +94,10 @@ def _convolution_rules(name: str) -> dict[str, Rule]:
         f"{name}_input": Rule(of_input, lambda given, _: given[1:3], 3),
         f"{name}_weight": Rule(of_weight, lambda given, _: (given[0], given[2]), 3),
     }
+
+
+def _of_convolution_bias(ctx: Any, gradient: Tensor) -> Gradients:
+    return (gradient[:, None, None].expand(ctx.size),)
 
 
 def _of_max_pool2d(ctx: Any, gradient: Tensor) -> Gradients:
@@ -153,6 +157,7 @@ def _windows_without_cell(layer: Sequence[Any], plane: Sequence[int]) -> Tensor 
 RULES = {
     **_convolution_rules("conv2d"),
     **_convolution_rules("conv_transpose2d"),
+    "convolution_bias": Rule(_of_convolution_bias, lambda _given, _: (), 1),
     "max_pool2d": Rule(_of_max_pool2d, lambda given, _: given[:1], 1),
     "max_pool2d_with_indices": Rule(_of_max_pool2d_with_indices, lambda _, made: made[1:], 1),
     "max_pool2d_backward": Rule(_of_max_pool2d_backward, lambda given, _: given[1:2], 3),

@@ -44,6 +44,8 @@ def new(like: Tensor, shape: Sequence[int], dtype: torch.dtype, *, last: bool) -
 
 def arranged(tensor: Tensor, *, last: bool) -> Tensor:
     """Return a tensor's numbers in memory of the order, which most often is as it is."""
+    if tensor.ndim < 3:
+        return tensor
     batch, channels, height, width = tensor.shape if tensor.ndim == 4 else (1, *tensor.shape)
     if last and tensor.ndim == 4:
         expected = [height * width * channels, 1, width * channels, channels]

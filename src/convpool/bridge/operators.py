@@ -13,9 +13,12 @@ from torch import Tensor
 from convpool import functional
 from convpool.arithmetic import Shape, axes_of, output_shape, unpooled_plane
 from convpool.bridge.tensors import Array
+from convpool.dispatch import plan
+from convpool.functional.arrays import as_batch, ready
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.spec import (
     AvgPool2dSpec,
+    Conv2dSpec,
     ConvolutionSpec,
     LayerSpec,
     MaxPool2dSpec,
@@ -128,6 +131,14 @@ def _conv2d_weight(input: Array, size: Shape, gradient: Array, *layer: Any) -> A
     )
 
 
+def _convolution_bias(gradient: Array) -> Any:
+    images = ready(as_batch("grad_output", gradient))
+    shape: Shape = images.shape[1:]
+    # The sum asks nothing of the layer, whichever convolution it is.
+    spec = Conv2dSpec(shape[0], shape[0], 1)
+    return plan("convolution_bias", spec, shape, images.dtype.name).run(images)
+
+
 def _padded(function: Callable[..., Any], position: int, **named: Any) -> Callable[..., Any]:
     """Return a function that takes the padding at a position as four numbers."""
 
@@ -180,6 +191,9 @@ OPERATORS = {
         _padded(functional.conv_transpose2d_weight, 4),
         lambda _input, size, *_rest: [size],
         (),
+    ),
+    "convolution_bias": Operator(
+        "Tensor grad_output", _convolution_bias, lambda gradient: [gradient.shape[-3:-2]], ()
     ),
     "max_pool2d": Operator(
         f"Tensor input, {_MAXIMUM}",
