@@ -62,23 +62,23 @@ def test_a_change_is_seen(change: str) -> None:
 def test_packed_once() -> None:
     one = layer()
     one(IMAGES)
-    bound = one.__dict__["_packing"]._bound
+    bound = one.__dict__["_packing"]._kept.bound
     one(IMAGES[:1])
     one(IMAGES[..., :5])
-    assert one.__dict__["_packing"]._bound is bound
+    assert one.__dict__["_packing"]._kept.bound is bound
     one.weight.add_(1)
     one(IMAGES)
-    assert one.__dict__["_packing"]._bound is not bound
+    assert one.__dict__["_packing"]._kept.bound is not bound
 
 
 def test_only_in_evaluation_without_gradients() -> None:
     one = layer()
     output = one(IMAGES)
     assert output.requires_grad
-    assert one._packing is None or one.__dict__["_packing"]._bound is None
+    assert one._packing is None or one.__dict__["_packing"]._kept.bound is None
     with torch.no_grad():
         one(IMAGES)
-        assert one.__dict__["_packing"]._bound is not None
+        assert one.__dict__["_packing"]._kept.bound is not None
         one.train()(IMAGES)
     assert "_packing" not in one.__dict__
 
@@ -96,7 +96,7 @@ def test_inference_tensors_are_packed_every_time() -> None:
 def test_freed_with_the_module() -> None:
     one = layer()
     one(IMAGES)
-    packing: weakref.ref[object] = weakref.ref(one.__dict__["_packing"]._bound)
+    packing: weakref.ref[object] = weakref.ref(one.__dict__["_packing"]._kept.bound)
     assert packing() is not None
     del one
     gc.collect()

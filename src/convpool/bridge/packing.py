@@ -1,7 +1,7 @@
 """A layer's weights as the kernels take them, kept from call to call until they change."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,22 @@ from convpool.spec import Activation, ConvolutionSpec
 _SAMPLES = 16
 
 
+class _Kept(NamedTuple):
+    """Packed weights, and what they were packed from."""
+
+    weight: tuple[int, int]
+    """Place and version."""
+    bias: tuple[int, int] | None
+    layer: tuple[Any, ...]
+    sample: Array
+    """A view of some of the weights, and what it held."""
+    seen: bytes
+    bound: BoundConvolution | None
+
+
+_NOTHING = _Kept((0, 0), None, (), np.empty(0), b"", None)
+
+
 class Packing:
     """The weights of one module, packed.
 
@@ -23,16 +39,10 @@ class Packing:
     whatever changes them as a whole.
     """
 
-    __slots__ = ("_bias", "_bound", "_layer", "_sample", "_seen", "_weight")
+    __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._weight: tuple[int, int] = (0, 0)
-        """Place and version."""
-        self._bias: tuple[int, int] | None = None
-        self._layer: tuple[Any, ...] = ()
-        self._bound: BoundConvolution | None = None
-        self._sample: Array = _NONE
-        self._seen = b""
+        self._kept = _NOTHING
 
     def convolve(
         self,
@@ -56,21 +66,20 @@ class Packing:
         array = array_of(FLOATS, input)
         if array is None or (weight.requires_grad and torch.is_grad_enabled()):
             return None
-        bound = self._bound
+        kept = self._kept
         try:
             if (
-                bound is None
-                or self._weight != (weight.data_ptr(), weight._version)
-                or self._bias != (None if bias is None else (bias.data_ptr(), bias._version))
-                or self._layer != layer
-                or self._seen != self._sample.tobytes()
+                kept.weight != (weight.data_ptr(), weight._version)
+                or kept.bias != (None if bias is None else (bias.data_ptr(), bias._version))
+                or kept.layer != layer
+                or kept.seen != kept.sample.tobytes()
             ):
-                bound = self._pack(weight, bias, spec, layer, activation)
-        except RuntimeError:  # an inference tensor has no version
+                kept = self._pack(weight, bias, spec, layer, activation)
+        except RuntimeError:  # an inference tensor has no version; or the layer can't work
             return None
-        if bound is None or array.ndim not in (3, 4):
+        if kept.bound is None or array.ndim not in (3, 4):
             return None
-        return on_images(bound, array)
+        return on_images(kept.bound, array)
 
     def _pack(
         self,
@@ -79,23 +88,24 @@ class Packing:
         spec: Callable[..., ConvolutionSpec],
         layer: tuple[Any, ...],
         activation: Activation,
-    ) -> BoundConvolution | None:
+    ) -> "_Kept":
         arrays = arrays_of(FLOATS, weight, bias)
         if arrays is None:
-            return None
+            return _NOTHING
         sample = _sample(arrays[0])
         if not np.shares_memory(sample, arrays[0]):
-            return None
+            return _NOTHING
         built = spec(tuple(weight.shape), *layer, bias is not None)
-        self._weight = weight.data_ptr(), weight._version
-        self._bias = None if bias is None else (bias.data_ptr(), bias._version)
-        self._bound = BoundConvolution(built, arrays[0], arrays[1], activation, copies=False)
-        self._layer = layer
-        self._sample, self._seen = sample, sample.tobytes()
-        return self._bound
-
-
-_NONE: Array = np.empty(0)
+        # One assignment, so that another thread finds what belongs together.
+        self._kept = _Kept(
+            (weight.data_ptr(), weight._version),
+            None if bias is None else (bias.data_ptr(), bias._version),
+            layer,
+            sample,
+            sample.tobytes(),
+            BoundConvolution(built, arrays[0], arrays[1], activation, copies=False),
+        )
+        return self._kept
 
 
 def _sample(array: Array) -> Array:
