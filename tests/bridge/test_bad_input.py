@@ -26,7 +26,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "dtypes, with gradients": (
         lambda: bridge.conv2d(X, W.double().requires_grad_()),
         DtypeError,
-        "weight has dtype torch.float64, but must have the input's, torch.float32",
+        "weight has dtype float64, but must have the input's, float32",
     ),
     "bias": (
         lambda: bridge.conv2d(X, W, torch.zeros(4)),

@@ -15,16 +15,18 @@ from torch.compiler import is_dynamo_compiling
 
 from convpool import functional
 from convpool.bridge import native
-from convpool.bridge.library import call
+from convpool.bridge.library import call, record
 from convpool.bridge.operators import four
 from convpool.bridge.tensors import (
     COMPARED,
     FLOATS,
+    Way,
     arrays_of,
     check_dtypes,
     check_tensors,
     filled,
     on_arrays,
+    way_of,
 )
 from convpool.errors import ArgumentTypeError
 from convpool.functional.calls import Calls, remembered
@@ -60,14 +62,18 @@ def conv2d(
             result: Tensor = on_arrays(functional.conv2d, arrays, *rest, **mode)
             return result
     _no_out(out)
-    check_tensors(input=input, weight=weight, bias=bias)
+    records = _records(FLOATS, input, weight, bias)
+    if not records:
+        check_tensors(input=input, weight=weight, bias=bias)
     layer = tuple(map(int, weight.shape)), stride, padding, dilation, groups, padding_mode
     spec = _layer(conv2d_spec, *layer, bias is not None)
-    if not is_covered(input, FLOATS, casts=True):
-        return native.conv2d(spec, input, weight, bias)
-    _check_alike(input, weight, bias)
+    if not records:
+        if not is_covered(input, FLOATS, casts=True):
+            return native.conv2d(spec, input, weight, bias)
+        _check_alike(input, weight, bias)
     steps = spec.stride, four(spec.pads), spec.dilation
-    output: Tensor = call("conv2d", input, weight, bias, *steps, groups, padding_mode)
+    way = record if records else call
+    output: Tensor = way("conv2d", input, weight, bias, *steps, groups, padding_mode)
     return output
 
 
@@ -135,14 +141,17 @@ def max_pool2d(
                 return on_arrays(functional.max_pool2d, arrays, *layer)
             return filled(out, functional.max_pool2d, arrays, *layer)
     _no_out(out)
-    check_tensors(input=input)
+    records = _records(COMPARED, input)
+    if not records:
+        check_tensors(input=input)
     spec = _layer(MaxPool2dSpec, kernel_size, stride, padding, dilation, return_indices, ceil_mode)
-    if not is_covered(input, COMPARED):
+    if not records and not is_covered(input, COMPARED):
         return native.max_pool2d(spec, input)
     rest = spec.kernel_size, spec.stride, four(spec.pads), spec.dilation, spec.ceil_mode
     if not return_indices and not (torch.is_grad_enabled() and input.requires_grad):
         return call("max_pool2d", input, *rest)
-    pooled = call("max_pool2d_with_indices", input, *rest)  # the gradient needs the indices
+    way = record if records else call
+    pooled = way("max_pool2d_with_indices", input, *rest)  # the gradient needs the indices
     return pooled if return_indices else pooled[0]
 
 
@@ -219,6 +228,11 @@ def max_unpool2d(
     window = spec.kernel_size, spec.stride, four(spec.pads)
     output: Tensor = call("max_unpool2d", input, indices, *window, output_size)
     return output
+
+
+def _records(dtypes: frozenset[torch.dtype], *tensors: Tensor | None) -> bool:
+    """Tell whether a gradient is wanted and nothing else goes on, so that no more need be asked."""
+    return not is_dynamo_compiling() and way_of(tensors, dtypes) is Way.RECORDED
 
 
 def _stride(stride: IntOrPair | None) -> IntOrPair | None:

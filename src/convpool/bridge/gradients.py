@@ -14,8 +14,9 @@ from torch import Tensor
 
 from convpool.arithmetic import window_axes
 from convpool.bridge.batching import batched
-from convpool.bridge.library import FUNCTIONS, LIBRARY, ON_CPU, RECORDERS, call
-from convpool.bridge.operators import sides
+from convpool.bridge.library import FUNCTIONS, LIBRARY, RECORDERS, call, plain
+from convpool.bridge.operators import OPERATORS, sides
+from convpool.bridge.tensors import on_arrays
 from convpool.spec import MaxPool2dSpec
 
 Gradients = tuple[Tensor | None, ...]
@@ -182,12 +183,12 @@ def _function(name: str, rule: Rule) -> type[torch.autograd.Function]:
 
 def _recorder(name: str, rule: Rule) -> type[torch.autograd.Function]:
     """Return the operator as autograd alone takes it, its layer's numbers as one argument."""
-    run = ON_CPU[name]
+    compute = OPERATORS[name].compute
 
     def forward(ctx: Any, *given: Any) -> Any:
-        arguments = (*given[:-1], *given[-1])
-        result = run(*arguments)
-        rule.setup_context(ctx, arguments, result)
+        *leading, layer = given
+        result = on_arrays(compute, [plain(value) for value in leading], *layer)
+        rule.setup_context(ctx, (*leading, *layer), result)
         ctx.count = len(given)
         return result
 

@@ -43,6 +43,11 @@ def call(name: str, *arguments: Any) -> Any:
         return ON_CPU[name](*arguments)
     if way is Way.DISPATCHED:
         return getattr(torch.ops.convpool, name)(*arguments)
+    return record(name, *arguments)
+
+
+def record(name: str, *arguments: Any) -> Any:
+    """Call an operator on ordinary tensors of the CPU, of which some want a gradient."""
     recorder, leading = RECORDERS[name]
     return recorder.apply(*arguments[:leading], arguments[leading:])
 
@@ -57,12 +62,12 @@ def _on_cpu(operator: Operator) -> Callable[..., Any]:
             if isinstance(result, tuple):
                 return result[0].to(dtype), result[1]
             return result.to(dtype)
-        return on_arrays(operator.compute, [_plain(value) for value in arguments])
+        return on_arrays(operator.compute, [plain(value) for value in arguments])
 
     return run
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a tensor as an array, a list as a tuple, and anything else as it is."""
     if isinstance(value, Tensor):
         return (value.detach() if value.requires_grad else value).numpy()

@@ -29,6 +29,7 @@ COMPARED = FLOATS | {
 """Element types that the kernels compare and copy."""
 
 _PLAIN = frozenset({Tensor, torch.nn.Parameter})
+_STRIDED = torch.strided
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._len_torch_function_stack
 _transforms = torch._C._functorch.peek_interpreter_stack
@@ -97,16 +98,19 @@ class Way(Enum):
     DISPATCHED = auto()
 
 
-def way_of(tensors: Iterable[Tensor]) -> Way:
-    """Return the shortest way for tensors."""
+def way_of(tensors: Iterable[Tensor | None], dtypes: frozenset[torch.dtype] = COMPARED) -> Way:
+    """Return the shortest way for tensors; any but ordinary ones of the types are dispatched."""
     if is_intercepted():
         return Way.DISPATCHED
     wanted = False
     for tensor in tensors:
+        if tensor is None:
+            continue
         if (
             type(tensor) not in _PLAIN
             or not tensor.is_cpu
-            or tensor.dtype not in COMPARED
+            or tensor.dtype not in dtypes
+            or tensor.layout is not _STRIDED
             or tensor.is_neg()
         ):
             return Way.DISPATCHED
