@@ -1,6 +1,7 @@
 """Layers of a model that is there are swapped, folded and put back."""
 
 import copy
+import operator
 
 import pytest
 import torch
@@ -133,8 +134,8 @@ def test_folded() -> None:
     assert report.folded == ("0", "3.conv1", "3.conv2")
     kinds = types(report.model)
     assert nn.BatchNorm2d not in kinds
-    assert kinds.count(ConvReLU2d) == 2
-    assert kinds.count(ours.Conv2d) == 1
+    assert kinds.count(ConvReLU2d) == 3
+    assert not any(node.target in (torch.relu, operator.add) for node in report.model.graph.nodes)
     expected = model(IMAGES)
     torch.testing.assert_close(report.model(IMAGES), expected, rtol=1e-4, atol=1e-5)
     with torch.no_grad():
@@ -142,6 +143,37 @@ def test_folded() -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     again = copy.deepcopy(report.model)
     torch.testing.assert_close(again(IMAGES), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_sum_that_stretches_stays() -> None:
+    class Stretching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(x.mean((2, 3), keepdim=True) + self.norm(self.conv(x)))
+
+    report = fold(Stretching().eval(), IMAGES)
+    assert report.folded == ("conv",)
+    assert type(report.model.conv) is ours.Conv2d
+
+
+def test_a_branch_that_becomes_the_sum_stays() -> None:
+    class Mutating(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            branch = 2 * x
+            y = self.norm(self.conv(x))
+            branch += y
+            return torch.relu(branch) + branch
+
+    report = fold(Mutating().eval(), IMAGES)
+    assert report.folded == ("conv",)
+    assert type(report.model.conv) is ours.Conv2d
 
 
 def test_a_convolution_used_twice_stays() -> None:

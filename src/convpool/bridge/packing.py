@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convpool.bridge.tensors import FLOATS, Array, array_of, arrays_of, on_images
+from convpool.bridge.tensors import FLOATS, Array, array_of, arrays_of, on_arrays, on_images
 from convpool.functional.binding import BoundConvolution
 from convpool.request import NO_ACTIVATION
 from convpool.spec import Activation, ConvolutionSpec
@@ -52,6 +52,7 @@ class Packing:
         spec: Callable[..., ConvolutionSpec],
         layer: tuple[Any, ...],
         activation: Activation = NO_ACTIVATION,
+        residual: Tensor | None = None,
     ) -> Tensor | None:
         """Return the convolution, or None if the tensors don't go to the kernels at once.
 
@@ -62,9 +63,13 @@ class Packing:
             spec: makes a layer of the weights' shape and the `layer`.
             layer: the module's numbers.
             activation: what follows; always the same one.
+            residual: what is added before the activation, of the result's shape.
         """
         array = array_of(FLOATS, input)
         if array is None or (weight.requires_grad and torch.is_grad_enabled()):
+            return None
+        added = None if residual is None else array_of(FLOATS, residual)
+        if residual is not None and added is None:
             return None
         kept = self._kept
         try:
@@ -79,7 +84,10 @@ class Packing:
             return None
         if kept.bound is None or array.ndim not in (3, 4):
             return None
-        return on_images(kept.bound, array)
+        if added is None:
+            return on_images(kept.bound, array)
+        result: Tensor = on_arrays(kept.bound, (array,), residual=added)
+        return result
 
     def _pack(
         self,

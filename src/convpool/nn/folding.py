@@ -1,9 +1,11 @@
 """Makes BatchNorm2d, and ReLU, a part of the convolution before it, for evaluation."""
 
+import operator
 from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 from torch.nn import Module
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -21,15 +23,18 @@ _RELU = Activation(slope=0.0)
 class ConvReLU2d(Conv2d):
     """A convolution whose result's negative numbers become 0; `fold` makes it."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Return max(convolution, 0)."""
+    def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Return max(convolution + residual, 0)."""
         packing = self._kept()
         if packing is not None:
             layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-            output = packing.convolve(input, self.weight, self.bias, conv2d_spec, layer, _RELU)
+            output = packing.convolve(
+                input, self.weight, self.bias, conv2d_spec, layer, _RELU, residual
+            )
             if output is not None:
                 return output
-        return torch.relu(self._conv_forward(input, self.weight, self.bias))
+        output = self._conv_forward(input, self.weight, self.bias)
+        return torch.relu(output if residual is None else output + residual)
 
     def _get_name(self) -> str:
         return "ConvReLU2d"
@@ -39,8 +44,10 @@ def fold(model: Module, sample: Tensor) -> Report:
     """Return a copy of a model for evaluation, in which convolutions include what follows them.
 
     Where the result of a Conv2d goes to a BatchNorm2d alone, the two become one convolution, and
-    with the ReLU that follows one that also cuts. The other layers are swapped as by `accelerate`.
-    The model must be in evaluation, and such that torch.fx can trace it; it isn't changed.
+    with the ReLU that follows one that also cuts; the sum with another branch may stand between, as
+    in residual networks, if both have the same shape on the sample. The other layers are swapped as
+    by `accelerate`. The model must be in evaluation, and such that torch.fx can trace it; it isn't
+    changed.
 
     Args:
         model: the module.
@@ -72,6 +79,8 @@ def fold(model: Module, sample: Tensor) -> Report:
     except Exception as error:
         expected = f"traceable by torch.fx: {error}"
         raise ArgumentError("model", type(model).__name__, expected) from error
+    with torch.no_grad():
+        ShapeProp(traced).propagate(sample)
     folded = _fold_all(traced)
     traced.graph.lint()
     traced.recompile()
@@ -100,16 +109,53 @@ def _fold_all(traced: fx.GraphModule) -> list[str]:
         if parts[norm.target].running_mean is None:
             continue
         fused: Any = fuse_conv_bn_eval(parts[node.target], parts[norm.target])
-        last, follower = norm, _only_user(norm)
-        fused.__class__ = Conv2d
-        if follower is not None and _is_relu(parts, follower):
-            last, fused.__class__ = follower, ConvReLU2d
+        chain, residual = _followers(parts, norm)
+        fused.__class__ = ConvReLU2d if len(chain) > 1 else Conv2d
         traced.set_submodule(node.target, fused)
-        last.replace_all_uses_with(node)
-        for gone in dict.fromkeys((last, norm)):
+        with traced.graph.inserting_before(chain[-1]):  # where the residual is there, too
+            given = node.args if residual is None else (*node.args, residual)
+            call = traced.graph.call_module(node.target, given, node.kwargs)
+        call.meta = chain[-1].meta  # the shape
+        chain[-1].replace_all_uses_with(call)
+        for gone in (*reversed(chain), node):
             traced.graph.erase_node(gone)
         folded.append(node.target)
     return folded
+
+
+def _followers(
+    parts: dict[str, Module], norm: fx.Node
+) -> tuple[tuple[fx.Node, ...], fx.Node | None]:
+    """Return what becomes part of a convolution, its norm first, and what is added to it."""
+    after = _only_user(norm)
+    if after is None:
+        return (norm,), None
+    if _is_relu(parts, after):
+        return (norm, after), None
+    relu, residual = _only_user(after), _residual(after, norm)
+    if relu is None or residual is None or not _is_relu(parts, relu):
+        return (norm,), None
+    return (norm, after, relu), residual
+
+
+def _residual(sum_: fx.Node, norm: fx.Node) -> fx.Node | None:
+    """Return the other branch of a sum of two tensors of the same shape."""
+    functions = (operator.add, operator.iadd, torch.add)
+    adds = sum_.op == "call_function" and sum_.target in functions
+    adds = adds or (sum_.op == "call_method" and sum_.target in ("add", "add_"))
+    if not adds or len(sum_.args) != 2 or sum_.kwargs:
+        return None
+    if sum_.target in (operator.iadd, "add_") and sum_.args[0] is not norm:
+        return None  # the other branch becomes the sum, for whoever reads it later
+    others = [other for other in sum_.args if other is not norm and isinstance(other, fx.Node)]
+    if len(others) != 1 or _shape(others[0]) is None or _shape(others[0]) != _shape(norm):
+        return None
+    return others[0]
+
+
+def _shape(node: fx.Node) -> tuple[int, ...] | None:
+    known = node.meta.get("tensor_meta")
+    return tuple(known.shape) if isinstance(known, TensorMetadata) else None
 
 
 def _part(parts: dict[str, Module], node: fx.Node) -> Module | None:
