@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import convpool
 from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.threads import MOST, get_num_threads, using
 
 
 @pytest.fixture(autouse=True)
@@ -188,3 +190,15 @@ if __name__ == "__main__":
     path = tmp_path / "loader.py"  # a spawned worker imports it
     path.write_text(program)
     assert run(path, NUMBA_NUM_THREADS="2") == "True"
+
+
+def test_a_number_for_one_python_thread() -> None:
+    seen = []
+    with using(1):
+        other = threading.Thread(target=lambda: seen.append(get_num_threads()))
+        other.start()
+        other.join()
+        with using(10**6):
+            seen.append(get_num_threads())
+        seen.append(get_num_threads())
+    assert seen == [get_num_threads(), MOST, 1]

@@ -5,8 +5,6 @@ number is kept here, and each kernel applies it.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import get_ident
 
 from convpool.errors import ArgumentError
@@ -51,8 +49,7 @@ def get_num_threads() -> int:
     return _lent.get(get_ident(), _setting[0]) if _lent else _setting[0]
 
 
-@contextmanager
-def using(n: int) -> Iterator[None]:
+class using:  # noqa: N801  (a verb, as contextlib's are)
     """Use n threads, or as many as there are, in calls from this Python thread alone.
 
     Example:
@@ -60,16 +57,20 @@ def using(n: int) -> Iterator[None]:
         ...     get_num_threads()
         1
     """
-    caller = get_ident()
-    before = _lent.get(caller)
-    _lent[caller] = min(n, MOST)
-    try:
-        yield
-    finally:
-        if before is None:
-            del _lent[caller]
+
+    def __init__(self, n: int) -> None:
+        self._count = min(n, MOST)
+
+    def __enter__(self) -> None:
+        self._caller = get_ident()
+        self._before = _lent.get(self._caller)
+        _lent[self._caller] = self._count
+
+    def __exit__(self, *_error: object) -> None:
+        if self._before is None:
+            del _lent[self._caller]
         else:
-            _lent[caller] = before
+            _lent[self._caller] = self._before
 
 
 def _from_environment(name: str) -> int | None:

@@ -1,6 +1,6 @@
 """conv2d and conv_transpose2d on arrays."""
 
-import numpy as np
+from numpy import ndarray
 
 from convpool.functional.apply import convolve
 from convpool.functional.arrays import Array, shape_of
@@ -59,7 +59,7 @@ def conv2d(
         array([[[ 8., 12.],
                 [20., 24.]]])
     """
-    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+    if type(input) is not ndarray and (other := functions_for(input)) is not None:
         handed_on: Array = other.conv2d(
             input,
             weight,
@@ -114,7 +114,7 @@ def conv_transpose2d(
         >>> conv_transpose2d(np.ones((1, 1, 2)), np.array([[[[1.0, 2.0, 3.0]]]]), stride=(1, 2))
         array([[[1., 2., 4., 2., 3.]]])
     """
-    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+    if type(input) is not ndarray and (other := functions_for(input)) is not None:
         handed_on: Array = other.conv_transpose2d(
             input, weight, bias, stride, padding, output_padding, groups, dilation, out=out
         )

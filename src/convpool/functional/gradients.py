@@ -7,7 +7,7 @@ gradient by its bias is the sum of `grad_output` over batch, rows and columns.
 
 from collections.abc import Sequence
 
-import numpy as np
+from numpy import ndarray
 
 from convpool.arithmetic import Shape, output_shape, window_axes
 from convpool.dispatch import plan
@@ -61,7 +61,7 @@ def conv2d_input(
         >>> conv2d_input((1, 1, 3), np.array([[[[1.0, 2.0]]]]), np.ones((1, 1, 2)))
         array([[[1., 3., 2.]]])
     """
-    if type(weight) is not np.ndarray and (other := functions_for(weight)) is not None:
+    if type(weight) is not ndarray and (other := functions_for(weight)) is not None:
         handed_on: Array = other.conv2d_input(
             input_size,
             weight,
@@ -99,7 +99,7 @@ def conv2d_weight(
         >>> conv2d_weight(np.array([[[1.0, 2.0, 3.0]]]), (1, 1, 1, 2), np.ones((1, 1, 2)))
         array([[[[3., 5.]]]])
     """
-    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+    if type(input) is not ndarray and (other := functions_for(input)) is not None:
         handed_on: Array = other.conv2d_weight(
             input,
             weight_size,
@@ -136,7 +136,7 @@ def conv_transpose2d_input(
         >>> conv_transpose2d_input((1, 1, 2), np.array([[[[1.0, 2.0]]]]), np.ones((1, 1, 3)))
         array([[[3., 3.]]])
     """
-    if type(weight) is not np.ndarray and (other := functions_for(weight)) is not None:
+    if type(weight) is not ndarray and (other := functions_for(weight)) is not None:
         handed_on: Array = other.conv_transpose2d_input(
             input_size, weight, grad_output, stride, padding, output_padding, groups, dilation
         )
@@ -167,7 +167,7 @@ def conv_transpose2d_weight(
         >>> conv_transpose2d_weight(np.array([[[1.0, 2.0]]]), (1, 1, 1, 2), np.ones((1, 1, 3)))
         array([[[[3., 3.]]]])
     """
-    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+    if type(input) is not ndarray and (other := functions_for(input)) is not None:
         handed_on: Array = other.conv_transpose2d_weight(
             input, weight_size, grad_output, stride, padding, output_padding, groups, dilation
         )
@@ -209,7 +209,7 @@ def max_pool2d_backward(
         array([[[0., 0.],
                 [0., 2.]]])
     """
-    if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
+    if type(grad_output) is not ndarray and (other := functions_for(grad_output)) is not None:
         handed_on: Array = other.max_pool2d_backward(
             grad_output, indices, input_size, kernel_size, stride, padding, dilation, ceil_mode
         )
@@ -256,7 +256,7 @@ def avg_pool2d_backward(
         >>> avg_pool2d_backward(np.array([[[2.0]]]), (1, 1, 2), (1, 2))
         array([[[1., 1.]]])
     """
-    if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
+    if type(grad_output) is not ndarray and (other := functions_for(grad_output)) is not None:
         handed_on: Array = other.avg_pool2d_backward(
             grad_output,
             input_size,
@@ -294,7 +294,7 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
         >>> max_unpool2d_backward(np.array([[[1.0, 2.0], [3.0, 4.0]]]), np.array([[[2]]]))
         array([[[3.]]])
     """
-    if type(grad_output) is not np.ndarray and (other := functions_for(grad_output)) is not None:
+    if type(grad_output) is not ndarray and (other := functions_for(grad_output)) is not None:
         handed_on: Array = other.max_unpool2d_backward(grad_output, indices)
         return handed_on
     check_array("grad_output", grad_output, COMPARED)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, overload
 
-import numpy as np
+from numpy import ndarray
 
 from convpool.functional.apply import pool, unpool
 from convpool.functional.arrays import Array
@@ -83,7 +83,7 @@ def max_pool2d(
                 [8, 6]]]), array([[[1, 2],
                 [7, 8]]]))
     """
-    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+    if type(input) is not ndarray and (other := functions_for(input)) is not None:
         handed_on: Array | tuple[Array, Array] = other.max_pool2d(
             input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out=out
         )
@@ -129,7 +129,7 @@ def avg_pool2d(
         >>> avg_pool2d(np.array([[[1.0, 2.0], [3.0, 6.0]]]), 2)
         array([[[3.]]])
     """
-    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+    if type(input) is not ndarray and (other := functions_for(input)) is not None:
         handed_on: Array = other.avg_pool2d(
             input,
             kernel_size,
@@ -185,7 +185,7 @@ def max_unpool2d(
         array([[[0, 5],
                 [0, 0]]])
     """
-    if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+    if type(input) is not ndarray and (other := functions_for(input)) is not None:
         handed_on: Array = other.max_unpool2d(
             input, indices, kernel_size, stride, padding, output_size, out=out
         )
