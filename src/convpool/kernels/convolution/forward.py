@@ -18,7 +18,7 @@ from convpool.kernels.rows import fields, load_number
 
 Number = Any
 """The class of an element type, such as np.float32."""
-_SLOPE, _CEILING = (8 * Record._fields.index(name) for name in ("slope", "ceiling"))
+SLOPE, CEILING = (8 * Record._fields.index(name) for name in ("slope", "ceiling"))
 
 
 @cache
@@ -40,7 +40,7 @@ def program(
 
 
 @block
-def _place(record, unit):
+def place_of(record, unit):
     """Return a unit's image, groups from and how many, filter blocks from and to, row, column."""
     plan = fields(record, Record)
     rest, column_block = divmod(unit, plan.column_blocks)
@@ -70,7 +70,7 @@ def _across_filters(number: Number, tile: tuple[int, int], planar: bool, registe
     def convolve(record, unit, thread):
         """Make one block of the output, by way of sums in the scratch memory."""
         plan = fields(record, Record)
-        image, group, _, first_filter, end_filter, row, column = _place(record, unit)
+        image, group, _, first_filter, end_filter, row, column = place_of(record, unit)
         panel = plan.scratch + thread * plan.scratch_bytes
         memory = panel + plan.panel_bytes
         source = plan.images + image * plan.image_stride
@@ -122,8 +122,8 @@ def _across_filters(number: Number, tile: tuple[int, int], planar: bool, registe
             rows, columns = 1, rows * columns
         output = plan.output + image * plan.output_image + row * plan.step_y * plan.output_row
         output += column * plan.step_x * plan.output_column
-        slope = number(load_number(np.float64, record + _SLOPE))
-        ceiling = number(load_number(np.float64, record + _CEILING))
+        slope = number(load_number(np.float64, record + SLOPE))
+        ceiling = number(load_number(np.float64, record + CEILING))
         for k in range(first_filter * lanes, min(end_filter * lanes, plan.filters), register):
             k_of_all = group * plan.filters + k
             sums = memory + (k // lanes - first_filter) * plan.sums_bytes + (k % lanes) * item
@@ -154,15 +154,15 @@ def _across_pixels(number: Number, tile: tuple[int, int], register: int, flatten
     def convolve(record, unit, thread):
         """Make one block of the output, which holds the sums until the last products are added."""
         plan = fields(record, Record)
-        image, first_group, groups, first_filter, end_filter, row, column = _place(record, unit)
+        image, first_group, groups, first_filter, end_filter, row, column = place_of(record, unit)
         source = plan.images + image * plan.image_stride
         source += first_group * plan.channels * plan.channel_stride
         rows = min(plan.rows, plan.out_height - row)
         columns = min(plan.columns, plan.out_width - column)
         output = plan.output + image * plan.output_image + row * plan.output_row
         output += column * plan.output_column
-        slope = number(load_number(np.float64, record + _SLOPE))
-        ceiling = number(load_number(np.float64, record + _CEILING))
+        slope = number(load_number(np.float64, record + SLOPE))
+        ceiling = number(load_number(np.float64, record + CEILING))
         panel = plan.scratch + thread * plan.scratch_bytes
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)

@@ -21,8 +21,9 @@ from convpool.kernels.convolution.panel import (
     BY_SQUARE,
     BY_VECTOR,
 )
-from convpool.kernels.convolution.record import told
+from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
+from convpool.kernels.convolution.winograd.cuts import WinogradCuts, pays
 from convpool.kernels.simd import registers
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
 from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
@@ -68,8 +69,9 @@ class Convolution:
         channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         machine = Machine(*registers())
+        cuts = WinogradCuts if pays(spec, problem, machine) else Cuts
         self._cuts = {
-            planar: Cuts(spec, problem, machine, self._number, planar) for planar in (True, False)
+            planar: cuts(spec, problem, machine, self._number, planar) for planar in (True, False)
         }
         reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND, 4: BY_EVERY_FOURTH}
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
@@ -122,7 +124,7 @@ class Convolution:
         record = told(cuts.record, images, out, scratch, known, threads=False)
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
-            record[-2:] = struct.unpack("qq", bits)
+            record[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
         batch = len(images)
         threads = batch * self._products >= _WORTH_THREADS
         cuts.program(record, batch * cuts.units, threads=threads)

@@ -106,6 +106,10 @@ class Record(NamedTuple):
     ceiling: int = 0
 
 
+SLOPE = Record._fields.index("slope")
+"""Where the bits of the activation's two numbers lie."""
+
+
 def _told(record, images, output, scratch, known):  # type: ignore[no-untyped-def]  # compiled
     told = record.copy()
     told[0], told[1], told[2] = address(images), address(output), address(scratch)

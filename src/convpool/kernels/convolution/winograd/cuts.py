@@ -1,0 +1,184 @@
+"""How a 3x3 convolution is cut into blocks of tiles, and when that pays."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.kernels import memory
+from convpool.kernels.convolution import filters as packing
+from convpool.kernels.convolution.blocking import Blocking, Machine, Problem
+from convpool.kernels.convolution.cuts import Cuts
+from convpool.kernels.convolution.record import Record
+from convpool.kernels.convolution.winograd.program import Weighing, program, weighing_program
+from convpool.kernels.convolution.winograd.record import Tiles
+from convpool.kernels.convolution.winograd.transforms import ACROSS
+from convpool.kernels.jit import Program
+from convpool.spec import Conv2dSpec
+from convpool.threads import MOST
+
+Array = NDArray[Any]
+
+OUTPUTS = 4
+"""Rows, and columns, of outputs in a tile."""
+_POINTS = OUTPUTS + ACROSS - 1
+_LINE, _PAGE = 64, 4096
+import os; _PANEL, _VALUES = int(os.environ.get("PN","64")) << 10, int(os.environ.get("VB","1300")) << 10
+_TILES = int(os.environ.get("TL","64"))
+_COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
+
+
+@dataclass(frozen=True)
+class WinogradCuts(Cuts):
+    """The cuts of a layer whose tiles are transformed."""
+
+    @cached_property
+    def blocking(self) -> Blocking:
+        """Blocks of whole tiles."""
+        problem, machine = self.problem, self.machine
+        register = machine.vector // problem.itemsize
+        down, across = (
+            -(-line.output // OUTPUTS) for line in (problem.vertical, problem.horizontal)
+        )
+        most = max(1, min(_TILES, _VALUES // (_POINTS**2 * self._tile)))
+        columns = _even(across, most)
+        rows = _even(down, max(1, most // columns))
+        count = min(
+            (count for count in _COUNTS if count <= (machine.registers - 3) // 2),
+            key=lambda count: (-(-rows * columns // count) * (count + 1), count),
+        )
+        width = columns * OUTPUTS + ACROSS - 1
+        row = (rows * OUTPUTS + ACROSS - 1) * width * problem.itemsize
+        chunk = max(1, _PANEL // (row * register)) * register
+        return Blocking(
+            across_filters=True,
+            lanes=2 * register,
+            count=count,
+            rows=rows * OUTPUTS,
+            columns=columns * OUTPUTS,
+            channels=min(chunk, problem.channels),
+            filter_blocks=-(-problem.filters // (2 * register)),
+        )
+
+    @property
+    def _tile(self) -> int:
+        """Bytes from tile to tile of a plane of values: all channels, and no power of two."""
+        return _up(self.problem.channels * self.problem.itemsize, self.machine.vector) + _LINE
+
+    @cached_property
+    def packing(self) -> tuple[int, int]:
+        """The lanes, and the outputs of a tile, which no other order has as its second number."""
+        return self.blocking.lanes, -OUTPUTS
+
+    @cached_property
+    def record(self) -> Array:
+        """A convolution's record, and where the parts of the scratch memory lie."""
+        known, way = super().record, self.blocking
+        vector, item = self.machine.vector, self.problem.itemsize
+        down, across = way.rows // OUTPUTS, way.columns // OUTPUTS
+        tiles = down * across
+        halfway_row = (way.columns + ACROSS - 1) * vector + _LINE
+        values_plane = _off_pages(tiles * self._tile)
+        sums_plane = _off_pages((tiles + way.count) * way.lanes * item)
+        joined = way.columns >= self.problem.horizontal.output
+        outputs_row = (self.problem.horizontal.output if joined else way.columns) * vector
+        slack = vector // item * vector  # squares reach beyond the last pixel
+        sizes = {
+            "turned": self.panel_rows * self.pitch * vector + slack,
+            "halfway": _POINTS * halfway_row,
+            "values": _POINTS**2 * values_plane,
+            "sums": _POINTS**2 * sums_plane,
+            "outputs": OUTPUTS * outputs_row + slack,
+        }
+        places, place = {}, Record(*known.tolist()).panel_bytes
+        for name, size in sizes.items():
+            places[name] = place
+            place += _up(size, _LINE)
+        tiles_told = Tiles(
+            **places,
+            halfway_row=halfway_row,
+            values_plane=values_plane,
+            values_tile=self._tile,
+            sums_plane=sums_plane,
+            outputs_row=outputs_row,
+            joined=int(joined),
+            weights_plane=self._weights_plane,
+            weights_block=_POINTS**2 * self._weights_plane,
+        )
+        known[Record._fields.index("scratch_bytes")] = place
+        return np.concatenate([known, np.array(tiles_told, np.int64)])
+
+    @cached_property
+    def _known(self) -> Record:
+        return Record(*self.record[: len(Record._fields)].tolist())
+
+    @property
+    def _weights_plane(self) -> int:
+        return _off_pages(self.problem.channels * self.blocking.lanes * self.problem.itemsize)
+
+    @cached_property
+    def program(self) -> Program:
+        """The program for the tile."""
+        way = self.blocking
+        register = self.machine.vector // self.problem.itemsize
+        return program(self.number, OUTPUTS, (way.lanes, way.count), self.planar, register)
+
+    @cached_property
+    def _packing_record(self) -> Array:
+        record = super()._packing_record
+        record[packing.Packing._fields.index("chunk")] = self.problem.channels
+        return record
+
+    def pack(self, weight: Array) -> Array:
+        """Return the weights, transformed."""
+        packed = super().pack(weight)
+        way, item = self.blocking, self.problem.itemsize
+        blocks = self.spec.groups * way.filter_blocks
+        size = blocks * _POINTS**2 * self._weights_plane
+        target = memory.empty((size // item + _LINE,), self.number)
+        each = _up(_POINTS * ACROSS * way.lanes * item, _LINE)
+        scratch = memory.scratch(MOST * each)
+        told = Weighing(
+            packed=packed.ctypes.data,
+            target=target.ctypes.data,
+            scratch=scratch.ctypes.data,
+            scratch_bytes=each,
+            channels=self.problem.channels,
+            packed_block=ACROSS**2 * self.problem.channels * way.lanes * item,
+            target_block=_POINTS**2 * self._weights_plane,
+            target_plane=self._weights_plane,
+        )
+        weigh = weighing_program(self.number, OUTPUTS, way.lanes)
+        weigh(np.array(told, np.int64), blocks, threads=size > 1 << 18)
+        memory.give_back(scratch)
+        return target
+
+
+def pays(spec: Any, problem: Problem, machine: Machine) -> bool:
+    """Tell whether a layer is transformed."""
+    is_fit = (
+        isinstance(spec, Conv2dSpec)
+        and spec.kernel_size == (ACROSS, ACROSS)
+        and spec.stride == spec.dilation == (1, 1)
+        and problem.itemsize == 4
+    )
+    return is_fit and min(problem.channels, problem.filters) >= 32 and min(
+        problem.vertical.output, problem.horizontal.output
+    ) >= 12
+
+
+def _even(total: int, most: int) -> int:
+    """Return the size of parts of a total of at most so many, all of about one size."""
+    return -(-total // -(-total // most))
+
+
+def _up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def _off_pages(size: int) -> int:
+    """Return a distance of whole lines that isn't one of whole pages, which would crowd a set."""
+    size = _up(size, _LINE)
+    return size + _LINE if size % _PAGE == 0 else size
