@@ -7,13 +7,15 @@ with 1 isn't multiplied.
 # Numba calls these functions with its own, untyped objects.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
 
+from typing import Any
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from convpool.kernels.short_convolution import short_convolution
-from convpool.kernels.simd import Vector, call, splat_of
+from convpool.kernels.simd import Vector, call, has_nan, splat_of
 
 OUTPUT, TAPS, INPUT = 0, 1, 2
 """Which matrix of a short convolution."""
@@ -33,6 +35,33 @@ def combine(_context, vectors, m, r, which):
         return context.make_tuple(builder, results, made)
 
     return results(vectors, m, r, which), generate
+
+
+@intrinsic
+def add_no_times(_context, total, vectors):
+    """Add 0 times each of a tuple of vectors, which leaves NaN where one isn't finite."""
+
+    def generate(_context, builder, _signature, values):
+        zero = ir.Constant(total.llvm, None)
+        name = f"llvm.fmuladd.{total.suffix}"
+        traced = values[0]
+        for value in cgutils.unpack_tuple(builder, values[1]):
+            traced = call(builder, name, total.llvm, value, zero, traced)
+        return traced
+
+    return total(total, vectors), generate
+
+
+@intrinsic
+def any_nan(_context, vector):
+    """Tell whether a lane is NaN."""
+
+    def generate(_context, builder, _signature, values):
+        bits = ir.IntType(vector.lanes)
+        mask = builder.bitcast(has_nan(builder, vector, values[0], values[0]), bits)
+        return builder.icmp_unsigned("!=", mask, bits(0))
+
+    return types.boolean(vector), generate
 
 
 class _Terms:
@@ -55,10 +84,8 @@ class _Terms:
         return matrix, columns
 
     def rows(self, matrix, columns):
-        """Return the sum of each row; of two rows that are equal but for signs, parts are shared.
-
-        """
-        made = []
+        """Return each row's sum; of two rows that are equal but for signs, parts are shared."""
+        made: list[Any] = []
         while len(made) < len(matrix):
             row, *after = matrix[len(made) :]
             pairs = list(zip(row, after[0], strict=True)) if after else []

@@ -214,6 +214,14 @@ class Cuts:
         held = -(-known.filter_blocks // known.held)
         return -(-known.groups // known.joint) * held * known.row_blocks * known.column_blocks
 
+    def work(self, batch: int, threads: int) -> tuple[Array, int]:  # noqa: ARG002 (others ask)
+        """Return the record, and the number of units, for a batch on some threads."""
+        return self.record, batch * self.units
+
+    def tell_spoiled(self, record: Array, batch: int) -> Array | None:  # noqa: ARG002
+        """Return where a run marks images that have to be done again; of these cuts, none has."""
+        return None
+
     @cached_property
     def program(self) -> Program:
         """The program for the tile."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,14 @@ from numpy.typing import NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution import filters as packing
-from convpool.kernels.convolution.blocking import Blocking, Machine, Problem
+from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles
 from convpool.kernels.convolution.cuts import Cuts
+from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.winograd.program import Weighing, program, weighing_program
 from convpool.kernels.convolution.winograd.record import Tiles
 from convpool.kernels.convolution.winograd.transforms import ACROSS
 from convpool.kernels.jit import Program
-from convpool.spec import Conv2dSpec
 from convpool.threads import MOST
 
 Array = NDArray[Any]
@@ -25,8 +26,9 @@ OUTPUTS = 4
 """Rows, and columns, of outputs in a tile."""
 _POINTS = OUTPUTS + ACROSS - 1
 _LINE, _PAGE = 64, 4096
-import os; _PANEL, _VALUES = int(os.environ.get("PN","64")) << 10, int(os.environ.get("VB","1300")) << 10
-_TILES = int(os.environ.get("TL","64"))
+_PANEL, _VALUES = 64 << 10, 1300 << 10  # bytes, of which values stay in the second cache
+_SECOND_CACHE = 2 << 20
+_TILES = 64  # of a block at most
 _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
 
 
@@ -61,6 +63,62 @@ class WinogradCuts(Cuts):
             channels=min(chunk, problem.channels),
             filter_blocks=-(-problem.filters // (2 * register)),
         )
+
+    def pays(self, *, packs: bool) -> bool:
+        """Tell whether it is faster than product by product, weights packed in the call or before.
+
+        Counted in cycles, with what was measured on AVX-512: 250 a tile and vector of channels to
+        read and transform, 180 to transform back and write; weights that outgrow the second cache
+        come at 8 bytes a cycle, and are packed at 1.5 cycles a number, with 30,000 to begin with.
+        """
+        problem, way, machine = self.problem, self.blocking, self.machine
+        down, across = problem.vertical.output, problem.horizontal.output
+        direct = block(problem, machine, planar=self.planar)
+        register = machine.vector // problem.itemsize
+        tiles = way.rows * way.columns // OUTPUTS**2
+        blocks = -(-down // way.rows) * -(-across // way.columns)
+        rounds = -(-tiles // way.count) * (way.count + 0.5)
+        weights = _POINTS**2 * problem.channels * way.filter_blocks * way.lanes
+        if weights * problem.itemsize > _SECOND_CACHE:
+            rounds = max(rounds, way.lanes * problem.itemsize / 8)
+        transforms = 250 * -(-problem.channels // register) + 180 * -(-problem.filters // register)
+        short = blocks * (weights / way.lanes * rounds + tiles * transforms)
+        others = cycles(direct, problem, machine)
+        if packs:
+            short += 1.5 * weights + 30_000
+            others += problem.channels * problem.filters * problem.taps
+        return 1.1 * short < others
+
+    def work(self, batch: int, threads: int) -> tuple[Array, int]:
+        """Share the filters where there are too few blocks; each share transforms the input."""
+        units = batch * self.units
+        if units % threads == 0 or units >= 4 * threads:
+            return self.record, units
+        shares = min(threads, self.blocking.filter_blocks)
+        record = self.record.copy()
+        held = -(-self.blocking.filter_blocks // shares)
+        record[Record._fields.index("held")] = held
+        return record, units * -(-self.blocking.filter_blocks // held)
+
+    def tell_spoiled(self, record: Array, batch: int) -> Array:
+        """Return numbers, one an image, of which a run makes 1 where its output isn't all finite.
+
+        There an infinity or NaN spoils a whole tile, or a number was too large for the transforms
+        alone.
+        """
+        spoiled = np.zeros(batch, np.int64)
+        record[len(Record._fields)] = spoiled.ctypes.data
+        return spoiled
+
+    @cached_property
+    def tables(self) -> dict[str, Array]:
+        """As for other layers, but that taps are in the order of the pixels that they meet."""
+        vertical, horizontal = (
+            sorted(line.phases[0].taps, key=itemgetter(1))
+            for line in (self.problem.vertical, self.problem.horizontal)
+        )
+        order = [y * ACROSS + x for y, _ in vertical for x, _ in horizontal]
+        return super().tables | {"order": np.array(order, np.int64)}
 
     @property
     def _tile(self) -> int:
@@ -156,17 +214,16 @@ class WinogradCuts(Cuts):
         return target
 
 
-def pays(spec: Any, problem: Problem, machine: Machine) -> bool:
-    """Tell whether a layer is transformed."""
-    is_fit = (
-        isinstance(spec, Conv2dSpec)
-        and spec.kernel_size == (ACROSS, ACROSS)
-        and spec.stride == spec.dilation == (1, 1)
-        and problem.itemsize == 4
+def fits(problem: Problem) -> bool:
+    """Tell whether a layer is one that can be computed so: 3x3 neighbours, stride 1, float32."""
+    return problem.itemsize == 4 and all(
+        line.stride == line.step == 1 and _shifts(line) == [line.lowest + tap for tap in range(3)]
+        for line in (problem.vertical, problem.horizontal)
     )
-    return is_fit and min(problem.channels, problem.filters) >= 32 and min(
-        problem.vertical.output, problem.horizontal.output
-    ) >= 12
+
+
+def _shifts(line: Line) -> list[int]:
+    return sorted(shift for _, shift in line.phases[0].taps)
 
 
 def _even(total: int, most: int) -> int:

@@ -22,7 +22,7 @@ from convpool.kernels.convolution.winograd.transforms import (
     writing,
 )
 from convpool.kernels.jit import Program, block
-from convpool.kernels.rows import fields, load_number
+from convpool.kernels.rows import fields, load_number, store_number
 
 _RECORD = 8 * len(Record._fields)
 
@@ -132,7 +132,7 @@ def _writing(number: Any, m: int, lanes: int, planar: bool, register: int) -> An
             if k >= plan.filters:
                 continue
             for y in range(0, rows, m):
-                untransform(
+                is_finite = untransform(
                     memory + more.sums + ((y // m) * across * lanes + lane) * item,
                     lanes * item,
                     more.sums_plane,
@@ -141,6 +141,8 @@ def _writing(number: Any, m: int, lanes: int, planar: bool, register: int) -> An
                     more.outputs_row,
                     across,
                 )
+                if not is_finite:
+                    store_number(np.int64(1), more.spoiled + image * 8)
                 pieces, pixels = min(m, rows - y), columns
                 if more.joined:
                     pieces, pixels = 1, pieces * pixels

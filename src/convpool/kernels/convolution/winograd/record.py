@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 
 class Tiles(NamedTuple):
-    """Where the parts of a thread's scratch lie, counted from its start, and their strides."""
+    """Where the parts of a thread's scratch lie, from `turned` on, and their strides."""
 
+    spoiled: int = 0
+    """Address of a number for each image: 1 where something in its output isn't finite."""
     turned: int = 0
     """Pixels, channels side by side."""
     halfway: int = 0

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.combining import INPUT, OUTPUT, TAPS, combine
+from convpool.kernels.combining import INPUT, OUTPUT, TAPS, add_no_times, any_nan, combine
 from convpool.kernels.jit import block
-from convpool.kernels.rows import load_all, load_rows, store_all, transpose
+from convpool.kernels.rows import load_all, load_rows, store_all, transpose, zeros
 
 ACROSS = 3
 """Taps in a row, and in a column."""
@@ -70,8 +70,9 @@ def writing(number: Any, lanes: int, m: int) -> Any:
         """Make the `m` rows of outputs of `tiles` tiles, for the filters of one vector.
 
         From the last tile to the first: what it has beyond the end of a row is overwritten, if the
-        next row begins there.
+        next row begins there. Returns whether all that was made is finite.
         """
+        trace = zeros(number, lanes, 1)[0]
         for t in range(tiles - 1, -1, -1):
             for j in range(points):
                 place = sums + t * tile + j * plane
@@ -79,8 +80,10 @@ def writing(number: Any, lanes: int, m: int) -> Any:
                 store_all(combine(column, m, ACROSS, OUTPUT), halfway + j * pixel, points * pixel)
             for i in range(m):
                 row = load_all(number, halfway + i * points * pixel, pixel, lanes, points)
-                target = outputs + i * outputs_row + t * m * pixel
-                store_all(combine(row, m, ACROSS, OUTPUT), target, pixel)
+                made = combine(row, m, ACROSS, OUTPUT)
+                trace = add_no_times(trace, made)
+                store_all(made, outputs + i * outputs_row + t * m * pixel, pixel)
+        return not any_nan(trace)
 
     return untransform
 
