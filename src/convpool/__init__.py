@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from convpool.functional.binding import bind
     from convpool.images import open_source
     from convpool.notation import parse_layer, parse_net
+    from convpool.precisions import get_precision, precision
     from convpool.runs import run
     from convpool.spec import (
         AvgPool2dSpec,
@@ -64,6 +65,7 @@ __all__ = [
     "effective_macs",
     "functional",
     "get_num_threads",
+    "get_precision",
     "macs",
     "memory",
     "open_source",
@@ -72,6 +74,7 @@ __all__ = [
     "parse_layer",
     "parse_net",
     "plan",
+    "precision",
     "receptive_field",
     "run",
     "set_num_threads",
@@ -98,6 +101,8 @@ _HOMES = {
     "parse_layer": "notation",
     "parse_net": "notation",
     "run": "runs",
+    "get_precision": "precisions",
+    "precision": "precisions",
     "get_num_threads": "threads",
     "set_num_threads": "threads",
     "AvgPool2dSpec": "spec",

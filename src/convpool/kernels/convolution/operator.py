@@ -25,7 +25,7 @@ from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.winograd.cuts import WinogradCuts, fits
 from convpool.kernels.simd import registers
-from convpool.precision import FAST, get_precision
+from convpool.precisions import FAST, get_precision
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
 from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST, get_num_threads
