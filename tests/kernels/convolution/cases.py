@@ -147,6 +147,7 @@ def transformed() -> Iterator[Case]:
             yield _with_noise(spec, (batch, *plane))
     yield _with_noise(Conv2dSpec(128, 128, 3, padding=1, groups=2), (2, 20, 20))
     yield _with_noise(ConvTranspose2dSpec(48, 64, 3, padding=1), (2, 20, 24))
+    yield _with_noise(Conv2dSpec(33, 64, 5, padding=2), (2, 21, 18))
 
 
 def _with_noise(spec: Spec, batch_and_plane: tuple[int, ...]) -> Case:

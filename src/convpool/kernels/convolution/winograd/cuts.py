@@ -1,4 +1,4 @@
-"""How a 3x3 convolution is cut into blocks of tiles, and when that pays."""
+"""How a convolution of 3x3 or 5x5 taps is cut into blocks of tiles, and when that pays."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,15 +16,14 @@ from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.winograd.program import Weighing, program, weighing_program
 from convpool.kernels.convolution.winograd.record import Tiles
-from convpool.kernels.convolution.winograd.transforms import ACROSS
 from convpool.kernels.jit import Program
 from convpool.threads import MOST
 
 Array = NDArray[Any]
 
-OUTPUTS = 4
-"""Rows, and columns, of outputs in a tile."""
-_POINTS = OUTPUTS + ACROSS - 1
+OUTPUTS = {3: 4, 5: 2}
+"""Rows, and columns, of outputs in a tile, by those of taps."""
+_POINTS = 6  # outputs + taps - 1
 _LINE, _PAGE = 64, 4096
 _PANEL, _VALUES = 64 << 10, 1300 << 10  # bytes, of which values stay in the second cache
 _SECOND_CACHE = 2 << 20
@@ -37,12 +36,19 @@ class WinogradCuts(Cuts):
     """The cuts of a layer whose tiles are transformed."""
 
     @cached_property
+    def short(self) -> tuple[int, int]:
+        """Outputs of a tile, and taps, in a row and in a column."""
+        taps = len(self.problem.vertical.phases[0].taps)
+        return OUTPUTS[taps], taps
+
+    @cached_property
     def blocking(self) -> Blocking:
         """Blocks of whole tiles."""
         problem, machine = self.problem, self.machine
+        outputs, taps = self.short
         register = machine.vector // problem.itemsize
         down, across = (
-            -(-line.output // OUTPUTS) for line in (problem.vertical, problem.horizontal)
+            -(-line.output // outputs) for line in (problem.vertical, problem.horizontal)
         )
         most = max(1, min(_TILES, _VALUES // (_POINTS**2 * self._tile)))
         columns = _even(across, most)
@@ -51,15 +57,15 @@ class WinogradCuts(Cuts):
             (count for count in _COUNTS if count <= (machine.registers - 3) // 2),
             key=lambda count: (-(-rows * columns // count) * (count + 1), count),
         )
-        width = columns * OUTPUTS + ACROSS - 1
-        row = (rows * OUTPUTS + ACROSS - 1) * width * problem.itemsize
+        width = columns * outputs + taps - 1
+        row = (rows * outputs + taps - 1) * width * problem.itemsize
         chunk = max(1, _PANEL // (row * register)) * register
         return Blocking(
             across_filters=True,
             lanes=2 * register,
             count=count,
-            rows=rows * OUTPUTS,
-            columns=columns * OUTPUTS,
+            rows=rows * outputs,
+            columns=columns * outputs,
             channels=min(chunk, problem.channels),
             filter_blocks=-(-problem.filters // (2 * register)),
         )
@@ -75,7 +81,7 @@ class WinogradCuts(Cuts):
         down, across = problem.vertical.output, problem.horizontal.output
         direct = block(problem, machine, planar=self.planar)
         register = machine.vector // problem.itemsize
-        tiles = way.rows * way.columns // OUTPUTS**2
+        tiles = way.rows * way.columns // self.short[0] ** 2
         blocks = -(-down // way.rows) * -(-across // way.columns)
         rounds = -(-tiles // way.count) * (way.count + 0.5)
         weights = _POINTS**2 * problem.channels * way.filter_blocks * way.lanes
@@ -117,7 +123,7 @@ class WinogradCuts(Cuts):
             sorted(line.phases[0].taps, key=itemgetter(1))
             for line in (self.problem.vertical, self.problem.horizontal)
         )
-        order = [y * ACROSS + x for y, _ in vertical for x, _ in horizontal]
+        order = [y * self.short[1] + x for y, _ in vertical for x, _ in horizontal]
         return super().tables | {"order": np.array(order, np.int64)}
 
     @property
@@ -128,16 +134,17 @@ class WinogradCuts(Cuts):
     @cached_property
     def packing(self) -> tuple[int, int]:
         """The lanes, and the outputs of a tile, which no other order has as its second number."""
-        return self.blocking.lanes, -OUTPUTS
+        return self.blocking.lanes, -self.short[0]
 
     @cached_property
     def record(self) -> Array:
         """A convolution's record, and where the parts of the scratch memory lie."""
         known, way = super().record, self.blocking
+        outputs, taps = self.short
         vector, item = self.machine.vector, self.problem.itemsize
-        down, across = way.rows // OUTPUTS, way.columns // OUTPUTS
+        down, across = way.rows // outputs, way.columns // outputs
         tiles = down * across
-        halfway_row = (way.columns + ACROSS - 1) * vector + _LINE
+        halfway_row = (way.columns + taps - 1) * vector + _LINE
         values_plane = _off_pages(tiles * self._tile)
         sums_plane = _off_pages((tiles + way.count) * way.lanes * item)
         joined = way.columns >= self.problem.horizontal.output
@@ -148,7 +155,7 @@ class WinogradCuts(Cuts):
             "halfway": _POINTS * halfway_row,
             "values": _POINTS**2 * values_plane,
             "sums": _POINTS**2 * sums_plane,
-            "outputs": OUTPUTS * outputs_row + slack,
+            "outputs": outputs * outputs_row + slack,
         }
         places, place = {}, Record(*known.tolist()).panel_bytes
         for name, size in sizes.items():
@@ -181,7 +188,7 @@ class WinogradCuts(Cuts):
         """The program for the tile."""
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
-        return program(self.number, OUTPUTS, (way.lanes, way.count), self.planar, register)
+        return program(self.number, self.short, (way.lanes, way.count), self.planar, register)
 
     @cached_property
     def _packing_record(self) -> Array:
@@ -196,7 +203,7 @@ class WinogradCuts(Cuts):
         blocks = self.spec.groups * way.filter_blocks
         size = blocks * _POINTS**2 * self._weights_plane
         target = memory.empty((size // item + _LINE,), self.number)
-        each = _up(_POINTS * ACROSS * way.lanes * item, _LINE)
+        each = _up(_POINTS * self.short[1] * way.lanes * item, _LINE)
         scratch = memory.scratch(MOST * each)
         told = Weighing(
             packed=packed.ctypes.data,
@@ -204,26 +211,27 @@ class WinogradCuts(Cuts):
             scratch=scratch.ctypes.data,
             scratch_bytes=each,
             channels=self.problem.channels,
-            packed_block=ACROSS**2 * self.problem.channels * way.lanes * item,
+            packed_block=self.problem.taps * self.problem.channels * way.lanes * item,
             target_block=_POINTS**2 * self._weights_plane,
             target_plane=self._weights_plane,
         )
-        weigh = weighing_program(self.number, OUTPUTS, way.lanes)
+        weigh = weighing_program(self.number, self.short, way.lanes)
         weigh(np.array(told, np.int64), blocks, threads=size > 1 << 18)
         memory.give_back(scratch)
         return target
 
 
 def fits(problem: Problem) -> bool:
-    """Tell whether a layer is one that can be computed so: 3x3 neighbours, stride 1, float32."""
-    return problem.itemsize == 4 and all(
-        line.stride == line.step == 1 and _shifts(line) == [line.lowest + tap for tap in range(3)]
-        for line in (problem.vertical, problem.horizontal)
-    )
+    """Tell whether a layer can be computed so: 3x3 or 5x5 neighbours, stride 1, float32."""
+    taps = {_neighbours(line) for line in (problem.vertical, problem.horizontal)}
+    return problem.itemsize == 4 and len(taps) == 1 and taps <= OUTPUTS.keys()
 
 
-def _shifts(line: Line) -> list[int]:
-    return sorted(shift for _, shift in line.phases[0].taps)
+def _neighbours(line: Line) -> int:
+    """Return how many taps meet neighbours, for all positions alike; 0 if they meet others."""
+    shifts = sorted(shift for phase in line.phases for _, shift in phase.taps)
+    close = shifts == list(range(line.lowest, line.lowest + len(shifts)))
+    return len(shifts) if line.stride == line.step == 1 and close else 0
 
 
 def _even(total: int, most: int) -> int:

@@ -15,7 +15,6 @@ from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.winograd.products import multiplying
 from convpool.kernels.convolution.winograd.record import Tiles
 from convpool.kernels.convolution.winograd.transforms import (
-    ACROSS,
     reading,
     turning,
     weighing,
@@ -24,16 +23,21 @@ from convpool.kernels.convolution.winograd.transforms import (
 from convpool.kernels.jit import Program, block
 from convpool.kernels.rows import fields, load_number, store_number
 
+Short = tuple[int, int]
+"""Outputs of a tile, and taps, each in a row and in a column alike."""
 _RECORD = 8 * len(Record._fields)
 
 
 @cache
-def program(number: Any, m: int, tile: tuple[int, int], planar: bool, register: int) -> Program:
-    """Return the program for tiles of `m` by `m` outputs."""
-    read = _reading(number, m, register)
-    write = _writing(number, m, tile[0], planar, register)
+def program(
+    number: Any, short: Short, tile: tuple[int, int], planar: bool, register: int
+) -> Program:
+    """Return the program of a short convolution for a tile of registers."""
+    m, r = short
+    read = _reading(number, short, register)
+    write = _writing(number, short, tile[0], planar, register)
     multiply = multiplying(number, *tile)
-    points = (m + ACROSS - 1) ** 2
+    points = (m + r - 1) ** 2
 
     def convolve(record, unit, thread):
         """Make one block of tiles, for the unit's blocks of filters."""
@@ -59,16 +63,17 @@ def program(number: Any, m: int, tile: tuple[int, int], planar: bool, register: 
                 )
             write(record, unit, memory, number_of_block)
 
-    variant = "-".join(map(str, (number.__name__, m, *tile, int(planar))))
+    variant = "-".join(map(str, (number.__name__, m, r, *tile, int(planar))))
     return Program(convolve, variant=f"winograd-{variant}")
 
 
 @cache
-def _reading(number: Any, m: int, register: int) -> Any:
+def _reading(number: Any, short: Short, register: int) -> Any:
+    m, r = short
     item = np.dtype(number).itemsize
     pixel = register * item
     fill = filling(number, register)
-    turn, transform = turning(number, register), reading(number, register, m)
+    turn, transform = turning(number, register), reading(number, register, m, r)
 
     @block
     def read(record, unit, memory):
@@ -89,7 +94,7 @@ def _reading(number: Any, m: int, register: int) -> Any:
                     memory + channel * plan.channel_gap,
                     plan.channel_gap,
                     min(register, channels - channel),
-                    (down * m + ACROSS - 1) * plan.pitch,
+                    (down * m + r - 1) * plan.pitch,
                     turned,
                 )
                 for y in range(down):
@@ -108,10 +113,12 @@ def _reading(number: Any, m: int, register: int) -> Any:
 
 
 @cache
-def _writing(number: Any, m: int, lanes: int, planar: bool, register: int) -> Any:
+def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int) -> Any:
+    m, r = short
     item = np.dtype(number).itemsize
     pixel = register * item
-    untransform, finish = writing(number, register, m), finishing(number, register, int(planar))
+    untransform = writing(number, register, m, r)
+    finish = finishing(number, register, int(planar))
 
     @block
     def write(record, unit, memory, number_of_block):
@@ -180,9 +187,9 @@ class Weighing(NamedTuple):
 
 
 @cache
-def weighing_program(number: Any, m: int, lanes: int) -> Program:
+def weighing_program(number: Any, short: Short, lanes: int) -> Program:
     """Return the program that transforms packed weights, a block of filters a unit."""
-    transform_weights = weighing(number, lanes, m)
+    transform_weights = weighing(number, lanes, *short)
 
     def weigh(record, unit, thread):
         """Transform the weights of one block of filters."""
@@ -195,4 +202,4 @@ def weighing_program(number: Any, m: int, lanes: int) -> Program:
             plan.target_plane,
         )
 
-    return Program(weigh, variant=f"weigh-{number.__name__}-{m}-{lanes}")
+    return Program(weigh, variant=f"weigh-{number.__name__}-{short[0]}-{short[1]}-{lanes}")

@@ -16,9 +16,6 @@ from convpool.kernels.combining import INPUT, OUTPUT, TAPS, add_no_times, any_na
 from convpool.kernels.jit import block
 from convpool.kernels.rows import load_all, load_rows, store_all, transpose, zeros
 
-ACROSS = 3
-"""Taps in a row, and in a column."""
-
 
 @cache
 def turning(number: Any, lanes: int) -> Any:
@@ -38,32 +35,32 @@ def turning(number: Any, lanes: int) -> Any:
 
 
 @cache
-def reading(number: Any, lanes: int, m: int) -> Any:
-    """Return the function that transforms a row of tiles of `m` by `m` outputs."""
+def reading(number: Any, lanes: int, m: int, r: int) -> Any:
+    """Return the function that transforms a row of tiles of m x m outputs of r x r taps."""
     pixel = lanes * np.dtype(number).itemsize
-    points = m + ACROSS - 1
+    points = m + r - 1
 
     @block
     def transform(turned, turned_row, halfway, halfway_row, values, tile, plane, tiles):
         """Transform `tiles` tiles that follow each other, for the channels of one vector."""
-        for x in range(tiles * m + ACROSS - 1):
+        for x in range(tiles * m + r - 1):
             column = load_all(number, turned + x * pixel, turned_row, lanes, points)
-            store_all(combine(column, m, ACROSS, INPUT), halfway + x * pixel, halfway_row)
+            store_all(combine(column, m, r, INPUT), halfway + x * pixel, halfway_row)
         for i in range(points):  # few planes at a time: stores know the pages of some 16 only
             for t in range(tiles):
                 place = halfway + i * halfway_row + t * m * pixel
                 row = load_all(number, place, pixel, lanes, points)
                 target = values + t * tile + i * points * plane
-                store_all(combine(row, m, ACROSS, INPUT), target, plane)
+                store_all(combine(row, m, r, INPUT), target, plane)
 
     return transform
 
 
 @cache
-def writing(number: Any, lanes: int, m: int) -> Any:
+def writing(number: Any, lanes: int, m: int, r: int) -> Any:
     """Return the function that makes pixels of the sums of a row of tiles."""
     pixel = lanes * np.dtype(number).itemsize
-    points = m + ACROSS - 1
+    points = m + r - 1
 
     @block
     def untransform(sums, tile, plane, halfway, outputs, outputs_row, tiles):
@@ -77,10 +74,10 @@ def writing(number: Any, lanes: int, m: int) -> Any:
             for j in range(points):
                 place = sums + t * tile + j * plane
                 column = load_all(number, place, points * plane, lanes, points)
-                store_all(combine(column, m, ACROSS, OUTPUT), halfway + j * pixel, points * pixel)
+                store_all(combine(column, m, r, OUTPUT), halfway + j * pixel, points * pixel)
             for i in range(m):
                 row = load_all(number, halfway + i * points * pixel, pixel, lanes, points)
-                made = combine(row, m, ACROSS, OUTPUT)
+                made = combine(row, m, r, OUTPUT)
                 trace = add_no_times(trace, made)
                 store_all(made, outputs + i * outputs_row + t * m * pixel, pixel)
         return not any_nan(trace)
@@ -89,23 +86,23 @@ def writing(number: Any, lanes: int, m: int) -> Any:
 
 
 @cache
-def weighing(number: Any, lanes: int, m: int) -> Any:
+def weighing(number: Any, lanes: int, m: int, r: int) -> Any:
     """Return the function that transforms the weights of a block of `lanes` filters."""
     vector = lanes * np.dtype(number).itemsize
-    points = m + ACROSS - 1
+    points = m + r - 1
 
     @block
     def transform_weights(packed, channels, halfway, target, plane):
         """Transform taps in order, channel by channel, into planes of all channels."""
         for channel in range(channels):
-            source = packed + channel * ACROSS * ACROSS * vector
-            for x in range(ACROSS):
-                column = load_all(number, source + x * vector, ACROSS * vector, lanes, ACROSS)
-                column = combine(column, m, ACROSS, TAPS)
-                store_all(column, halfway + x * vector, ACROSS * vector)
+            source = packed + channel * r * r * vector
+            for x in range(r):
+                column = load_all(number, source + x * vector, r * vector, lanes, r)
+                column = combine(column, m, r, TAPS)
+                store_all(column, halfway + x * vector, r * vector)
             for i in range(points):
-                place = halfway + i * ACROSS * vector
-                row = combine(load_all(number, place, vector, lanes, ACROSS), m, ACROSS, TAPS)
+                place = halfway + i * r * vector
+                row = combine(load_all(number, place, vector, lanes, r), m, r, TAPS)
                 store_all(row, target + i * points * plane + channel * vector, plane)
 
     return transform_weights
