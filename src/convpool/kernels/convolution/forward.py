@@ -10,7 +10,7 @@ import numpy as np
 
 from convpool.kernels.convolution.blocking import SEGMENT
 from convpool.kernels.convolution.finish import finishing
-from convpool.kernels.convolution.panel import filling
+from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.tiles import across_filters, across_pixels
 from convpool.kernels.jit import Program, block
@@ -29,14 +29,17 @@ def program(
     planar: bool,
     register: int,
     flattened: bool,
+    reading: Reading,
 ) -> Program:
     """Return the program for a tile, a way to read the input and an order of the output."""
     variant = "forward-" + "-".join(
-        map(str, (number.__name__, int(filters_first), *tile, int(planar), int(flattened)))
+        map(
+            str, (number.__name__, int(filters_first), *tile, int(planar), int(flattened), *reading)
+        )
     )
     if filters_first:
-        return Program(_across_filters(number, tile, planar, register), variant=variant)
-    return Program(_across_pixels(number, tile, register, flattened), variant=variant)
+        return Program(_across_filters(number, tile, planar, register, reading), variant=variant)
+    return Program(_across_pixels(number, tile, register, flattened, reading), variant=variant)
 
 
 @block
@@ -59,11 +62,13 @@ def place_of(record, unit):
     )
 
 
-def _across_filters(number: Number, tile: tuple[int, int], planar: bool, register: int) -> Any:
+def _across_filters(
+    number: Number, tile: tuple[int, int], planar: bool, register: int, reading: Reading
+) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
     pixel = lanes * item
-    fill = filling(number, register)
+    fill = filling(number, register, *reading)
     sum_rows = across_filters(number, lanes, count)
     finish = finishing(number, register, int(planar))
 
@@ -145,10 +150,12 @@ def _across_filters(number: Number, tile: tuple[int, int], planar: bool, registe
     return convolve
 
 
-def _across_pixels(number: Number, tile: tuple[int, int], register: int, flattened: bool) -> Any:
+def _across_pixels(
+    number: Number, tile: tuple[int, int], register: int, flattened: bool, reading: Reading
+) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
-    fill = filling(number, register)
+    fill = filling(number, register, *reading)
     sum_rows = across_pixels(number, lanes, count, flattened)
 
     def convolve(record, unit, thread):

@@ -143,14 +143,14 @@ class Convolution:
             distance = residual.ctypes.data - out.ctypes.data
         if self._is_flat and images.flags.c_contiguous:  # tiles read beyond a channel's end
             direct = cuts.direct
-        known = weights, bias, distance, direct, reading
+        known = weights, bias, distance, direct
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
         record = told(record, images, out, scratch, known, threads=False)
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
             record[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
         spoiled = cuts.tell_spoiled(record, batch)
-        cuts.program(record, units, threads=threads)
+        cuts.program(reading)(record, units, threads=threads)
         memory.give_back(scratch)
         return spoiled
 

@@ -183,12 +183,11 @@ class WinogradCuts(Cuts):
     def _weights_plane(self) -> int:
         return _off_pages(self.problem.channels * self.blocking.lanes * self.problem.itemsize)
 
-    @cached_property
-    def program(self) -> Program:
-        """The program for the tile."""
+    def _program(self, reading: int) -> Program:
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
-        return program(self.number, self.short, (way.lanes, way.count), self.planar, register)
+        tile, how = (way.lanes, way.count), (reading, self.repeats)
+        return program(self.number, self.short, tile, self.planar, register, how)
 
     @cached_property
     def _packing_record(self) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from convpool.kernels.convolution.finish import finishing
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
-from convpool.kernels.convolution.panel import filling
+from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.winograd.products import multiplying
 from convpool.kernels.convolution.winograd.record import Tiles
@@ -30,11 +30,16 @@ _RECORD = 8 * len(Record._fields)
 
 @cache
 def program(
-    number: Any, short: Short, tile: tuple[int, int], planar: bool, register: int
+    number: Any,
+    short: Short,
+    tile: tuple[int, int],
+    planar: bool,
+    register: int,
+    reading: Reading,
 ) -> Program:
     """Return the program of a short convolution for a tile of registers."""
     m, r = short
-    read = _reading(number, short, register)
+    read = _reading(number, short, register, reading)
     write = _writing(number, short, tile[0], planar, register)
     multiply = multiplying(number, *tile)
     points = (m + r - 1) ** 2
@@ -63,16 +68,16 @@ def program(
                 )
             write(record, unit, memory, number_of_block)
 
-    variant = "-".join(map(str, (number.__name__, m, r, *tile, int(planar))))
+    variant = "-".join(map(str, (number.__name__, m, r, *tile, int(planar), *reading)))
     return Program(convolve, variant=f"winograd-{variant}")
 
 
 @cache
-def _reading(number: Any, short: Short, register: int) -> Any:
+def _reading(number: Any, short: Short, register: int, how: Reading) -> Any:
     m, r = short
     item = np.dtype(number).itemsize
     pixel = register * item
-    fill = filling(number, register)
+    fill = filling(number, register, *how)
     turn, transform = turning(number, register), reading(number, register, m, r)
 
     @block
