@@ -21,7 +21,7 @@ from convpool.kernels.convolution.geometry import Line
 # The tiles that there are; each is compiled by itself.
 _COUNTS = (1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 14)
 _PIXELS = 2 * SEGMENT  # of a block
-_CHUNK = 64  # channels at most, so that the lines of a tile's numbers don't crowd a few sets
+_CHUNK = 48  # channels at most, so that the lines of a tile's numbers don't crowd a few sets
 _TURNED, _SUMS = 256 << 10, 640 << 10  # bytes of a block's gradient and of a unit's sums, in L2
 _UNITS = 24  # pieces of work wanted
 _ALL_SUMS = 16 << 20  # bytes of all parts' sums, at most
