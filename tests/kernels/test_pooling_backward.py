@@ -1,5 +1,6 @@
 """The poolings' gradients, and that by a bias, against the reference."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from tests.kernels.layouts import both_layouts, channels_last, noise
 
 Array = NDArray[Any]
 
+SAME: Callable[[Array], Array] = np.ascontiguousarray
+LAST: Callable[[Array], Array] = channels_last
 FLOATS = ("float16", "float32", "float64")
 TOLERANCE = {"float16": 2e-3, "float32": 2e-6, "float64": 1e-14}
 WIDE = (8, 16, 60, 60)
@@ -51,7 +54,7 @@ def test_max_pooling(spec: MaxPool2dSpec, plane: tuple[int, int], dtype: str, ba
     gradient = noise(indices.shape, dtype)[::-1]
     expected = reference.max_pool2d_backward(spec, plane, gradient, indices)
     run = backward("max_pool2d_backward", spec, shape, dtype)
-    for layout in (np.ascontiguousarray, *LAYOUTS):
+    for layout in (SAME, *LAYOUTS):
         assert_close(run(plane, layout(gradient), layout(indices)), expected)
         assert_close(run(plane, layout(gradient), indices), expected)
 
@@ -66,7 +69,7 @@ def test_average_pooling(
     gradient = noise(output_shape(spec, shape), dtype)
     expected = reference.avg_pool2d_backward(spec, plane, gradient)
     run = backward("avg_pool2d_backward", spec, shape, dtype)
-    for layout in (np.ascontiguousarray, *LAYOUTS):
+    for layout in (SAME, *LAYOUTS):
         assert_close(run(plane, layout(gradient)), expected)
 
 
@@ -78,7 +81,7 @@ def test_unpooling(dtype: str) -> None:
         indices = np.random.default_rng(0).integers(0, plane[0] * plane[1], shape)
         expected = reference.max_unpool2d_backward(spec, gradient, indices)
         run = backward("max_unpool2d_backward", spec, shape, dtype)
-        for layout in (np.ascontiguousarray, *LAYOUTS):
+        for layout in (SAME, *LAYOUTS):
             ours = run(layout(gradient), layout(indices))
             assert ours.dtype == expected.dtype
             np.testing.assert_array_equal(ours, expected)
@@ -91,14 +94,14 @@ def test_bias(dtype: str) -> None:
         gradient = noise(shape, dtype)
         exact = gradient.astype(np.float64).sum(axis=(0, 2, 3))
         run = backward("convolution_bias", spec, (*shape[:1], 4, *shape[2:]), dtype)
-        for layout in (np.ascontiguousarray, *LAYOUTS):
+        for layout in (SAME, *LAYOUTS):
             ours = run(layout(gradient))
             assert ours.dtype == np.dtype(dtype)
             np.testing.assert_allclose(ours, exact.astype(dtype), rtol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("index", [-1, 60 * 60, 2**62, -(2**62)])
-@pytest.mark.parametrize("layout", [np.ascontiguousarray, channels_last])
+@pytest.mark.parametrize("layout", [SAME, LAST])
 def test_indices_outside_of_the_plane(index: int, layout: Any) -> None:
     """The first is named; nothing is written there, with one thread or more."""
     spec = MaxPool2dSpec(2)
@@ -136,9 +139,9 @@ def test_threads_and_out() -> None:
     largest, mean = MaxPool2dSpec(3, 1, 1), AvgPool2dSpec(3, 1, 1)
     _, indices = reference.max_pool2d_with_indices(largest, images)
     threads = get_num_threads()
-    for layout in (np.ascontiguousarray, channels_last):
+    for layout in (SAME, LAST):
         gradient, places = layout(noise(WIDE)[::-1]), layout(indices)
-        calls = {
+        calls: dict[str, tuple[LayerSpec, tuple[Any, ...]]] = {
             "max_pool2d_backward": (largest, ((60, 60), gradient, places)),
             "avg_pool2d_backward": (mean, ((60, 60), gradient)),
             "max_unpool2d_backward": (MaxUnpool2dSpec(1), (gradient, places)),

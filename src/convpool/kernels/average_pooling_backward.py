@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convpool.arithmetic import Window, window_axes
 from convpool.kernels.average_pooling import divisors_of
-from convpool.kernels.jit import Kernel
+from convpool.kernels.jit import Kernel, block
 from convpool.kernels.layouts import (
     WORTH_THREADS,
     by_plane,
@@ -74,6 +74,16 @@ def _covering(axis: Window) -> Array:
     return np.stack([first, np.maximum(first, end)], axis=1)
 
 
+@block
+def _add_divided(gradient, sums, row_divisor, column_divisors):
+    """Add a row of windows' gradients, divided, to sums (OW*C,)."""
+    channels = len(sums) // len(column_divisors)
+    for window in range(len(column_divisors)):
+        divisor = sums.dtype.type(row_divisor * column_divisors[window])
+        for place in range(window * channels, (window + 1) * channels):
+            sums[place] += gradient[place] / divisor
+
+
 @cache
 def _share() -> Kernel:
     """Return the kernel for gradients (P, OH, OW*C) and an output (P, H, W*C).
@@ -94,12 +104,8 @@ def _share() -> Kernel:
                     continue
                 down[:] = 0
                 for window_row in range(top, bottom):
-                    for window in range(windows):
-                        divisor = gradient.dtype.type(
-                            row_divisors[window_row] * column_divisors[window]
-                        )
-                        for place in range(window * channels, (window + 1) * channels):
-                            down[place] += gradient[plane, window_row, place] / divisor
+                    divided = gradient[plane, window_row]
+                    _add_divided(divided, down, row_divisors[window_row], column_divisors)
                 for column in range(width):
                     left, right = over_columns[column]
                     for channel in range(channels):

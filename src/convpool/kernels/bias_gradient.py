@@ -38,7 +38,7 @@ def prepare(request: Request) -> Callable[..., Array]:
             _over_channels()(by_image(gradient.transpose(0, 2, 3, 1)), sums, threads=threads)
         else:
             _over_planes()(by_plane(gradient), sums.reshape(-1), threads=threads)
-        result = sums.sum(axis=0)
+        result: Array = sums.sum(axis=0)
         with np.errstate(over="ignore"):  # what is too large for a half is infinite
             if out is None:
                 return result.astype(dtype)

@@ -1,4 +1,4 @@
-"""A convolution's gradient by its input, and a transposed one's: the forward pass of the adjoint."""
+"""A convolution's gradient by its input, and a transposed one's: the adjoint's forward pass."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,8 @@ Array = NDArray[Any]
 
 def prepare(request: Request) -> Callable[..., Array]:
     """Return the function of plane, gradient (N, C_out, OH, OW) and weight that returns (N, C_in,
-    H, W)."""
+    H, W).
+    """
     spec = cast("ConvolutionSpec", request.spec)
     _, height, width = request.image_shape
     other = adjoint(spec, (height, width))

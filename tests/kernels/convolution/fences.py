@@ -1,7 +1,8 @@
 """Runs random calls with each array beside a page that may not be touched.
 
 A program of its own, since to touch one ends the process. Its argument is a kind of call: `conv2d`,
-`conv_transpose2d`, or a gradient by `input` or by `weight`. It prints "done", or dies in the call that it printed last.
+`conv_transpose2d`, or a gradient by `input` or by `weight`. It prints "done", or dies in the call
+that it printed last.
 """
 
 import ctypes

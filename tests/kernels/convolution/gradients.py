@@ -64,9 +64,7 @@ class Gradient:
 
     def expected(self) -> Array:
         """What the reference returns."""
-        return cast(
-            "Array", getattr(reference, self.request.operation)(self.spec, *self.arguments)
-        )
+        return cast("Array", getattr(reference, self.request.operation)(self.spec, *self.arguments))
 
     def run(self) -> Array:
         """What the kernels return."""

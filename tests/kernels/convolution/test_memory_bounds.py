@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from convpool.kernels import memory
 from convpool.kernels.convolution.operator import Convolution
 from tests.kernels.convolution import gradients
-from tests.kernels.convolution.cases import PROGRAMS, Case, check, some
+from tests.kernels.convolution.cases import PROGRAMS, check, some
 
 Array = NDArray[Any]
 
@@ -86,7 +86,8 @@ def test_what_is_left_of_an_earlier_call_does_not_matter(monkeypatch: pytest.Mon
     def filled(byte: int) -> Any:
         return lambda nbytes: np.full(nbytes + 64, byte, np.uint8)[:nbytes]
 
-    for case in (*some("conv2d")[:100], *gradients.gradients("weight")[:100]):
+    cases: list[Case | gradients.Gradient] = [*some("conv2d")[:100]]
+    for case in cases + list(gradients.gradients("weight")[:100]):
         answers = set()
         for byte in (0x00, 0xFF, 0x7B):
             monkeypatch.setattr(memory, "scratch", filled(byte))

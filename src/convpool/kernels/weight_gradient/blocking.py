@@ -19,9 +19,10 @@ from convpool.kernels.convolution.blocking import SEGMENT, Machine
 from convpool.kernels.convolution.geometry import Line
 
 # The tiles that there are; each is compiled by itself.
-_COUNTS = (1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 14)
+_COUNTS = (1, 4, 6, 8, 9, 12, 14)
+_ROWS = (1, 3, 5, 7)  # of taps, where channels are apart
 _PIXELS = 2 * SEGMENT  # of a block
-_CHUNK = 48  # channels at most, so that the lines of a tile's numbers don't crowd a few sets
+_CHUNK = 48  # channels at most: of 64, the lines of a segment's pixels crowd a few sets of L1
 _TURNED, _SUMS = 256 << 10, 640 << 10  # bytes of a block's gradient and of a unit's sums, in L2
 _UNITS = 24  # pieces of work wanted
 _ALL_SUMS = 16 << 20  # bytes of all parts' sums, at most
@@ -121,7 +122,7 @@ def _tiles(problem: Problem, lanes: int, machine: Machine) -> tuple[int, int, in
     strips, taps = (down, across) if problem.are_neighbours else (down * across, 1)
     registers = lanes * problem.itemsize // machine.vector
     most = min(max(_COUNTS), (machine.registers - 3) // registers)
-    counts = [count for count in _COUNTS if count <= most]
+    counts = [count for count in (_ROWS if problem.apart else _COUNTS) if count <= most]
     if problem.apart:
         count = min(counts, key=lambda count: (-(-taps // count) * (count + 1), count))
         return lanes, strips, count, -(-taps // count)

@@ -33,7 +33,7 @@ def copying(number: Any, lanes: int) -> Any:
     @block
     def copy_pixels(source, target, pixels, channels, by_pixel, by_channel, pitch):
         """Copy `pixels` pixels of `channels` channels to target + pixel * pitch."""
-        if by_pixel == item or by_channel == item:
+        if item in (by_pixel, by_channel):
             is_planar = by_pixel == item
             for i in range(0, pixels, lanes):
                 here = min(pixels - i, lanes)
@@ -71,14 +71,9 @@ def _clearing(number: Any, lanes: int) -> Any:
 
 
 @cache
-def filling(number: Any, lanes: int) -> Any:
-    """Return the function that fills the panel of an image's block.
-
-    The panel holds, row by row and column by column of the padded image, the numbers of a chunk's
-    channels side by side. Of rows and columns that no tap meets, as between strides, it holds none.
-    """
+def _copying_row(number: Any, lanes: int) -> Any:
     item = np.dtype(number).itemsize
-    copy, clear = copying(number, lanes), _clearing(number, lanes)
+    copy = copying(number, lanes)
 
     @block
     def copy_padding(record, source, target, channels, first):
@@ -97,14 +92,47 @@ def filling(number: Any, lanes: int) -> Any:
                 store_number(value, target + (i * plan.chunk + channel) * item)
 
     @block
+    def copy_row(record, source, target, channels, columns, column):
+        """Copy what lies within a row: all at once, or if some pixels meet no tap, by residue."""
+        plan = fields(record, Record)
+        pixel = plan.chunk * item
+        count, runs, step = columns + plan.extent_x, plan.slots_x, plan.stride_x
+        if runs == step:
+            count, runs, step = count * step, 1, 1
+        for run in range(runs):
+            first = column * plan.stride_x + plan.lowest_x
+            first += load_number(np.int64, plan.residues + (plan.slots_y + run) * 8)
+            begin = min(count, -(min(first, 0) // step))
+            end = max(begin, min(count, -(-(plan.width - first) // step)))
+            copy(
+                source + (first + begin * step) * plan.column_stride,
+                target + (run + begin * runs) * pixel,
+                end - begin,
+                channels,
+                step * plan.column_stride,
+                plan.channel_stride,
+                runs * pixel,
+            )
+        if plan.repeats:
+            copy_padding(record, source, target, channels, column * plan.stride_x)
+
+    return copy_row
+
+
+@cache
+def filling(number: Any, lanes: int) -> Any:
+    """Return the function that fills the panel of an image's block.
+
+    The panel holds, row by row and column by column of the padded image, the numbers of a chunk's
+    channels side by side. Of rows and columns that no tap meets, as between strides, it holds none.
+    """
+    item = np.dtype(number).itemsize
+    copy_row, clear = _copying_row(number, lanes), _clearing(number, lanes)
+
+    @block
     def fill(record, image, panel, channels, rows, columns, row, column):
         """Fill the panel of `rows` x `columns` positions from (row, column) on."""
         plan = fields(record, Record)
-        pixel = plan.chunk * item
-        dense = plan.slots_x == plan.stride_x
-        runs = 1 if dense else plan.slots_x
-        step = 1 if dense else plan.stride_x
-        count = (columns + plan.extent_x) * (plan.stride_x if dense else 1)
         target = panel
         for place in range((rows + plan.extent_y) * plan.slots_y):
             q, slot = divmod(place, plan.slots_y)
@@ -123,23 +151,8 @@ def filling(number: Any, lanes: int) -> Any:
                 clear(target, plan.panel_columns * plan.chunk)
             if from_row >= 0:
                 source = image + from_row * plan.row_stride
-                for run in range(runs):
-                    residue = load_number(np.int64, plan.residues + (plan.slots_y + run) * 8)
-                    begin_column = first + residue
-                    begin = min(count, -(min(begin_column, 0) // step))
-                    end = max(begin, min(count, -(-(plan.width - begin_column) // step)))
-                    copy(
-                        source + (begin_column + begin * step) * plan.column_stride,
-                        target + (run + begin * runs) * pixel,
-                        end - begin,
-                        channels,
-                        step * plan.column_stride,
-                        plan.channel_stride,
-                        runs * pixel,
-                    )
-                if plan.repeats:
-                    copy_padding(record, source, target, channels, column * plan.stride_x)
-            target += plan.panel_columns * pixel
+                copy_row(record, source, target, channels, columns, column)
+            target += plan.panel_columns * plan.chunk * item
         clear(target, lanes)  # the last tile reads some numbers more
 
     return fill

@@ -72,46 +72,90 @@ def summing(number: Any, lanes: int, count: int, apart: int) -> Any:
 
 
 @cache
+def _gathering(number: Any, lanes: int, register: int) -> Any:
+    vector = lanes * np.dtype(number).itemsize
+    copy = copying(number, register)
+
+    @block
+    def gather(record, source, turned, group, first_block, end_block, images, rows, columns):
+        """Copy the gradient of a block's pixels to where filters are neighbours."""
+        plan = fields(record, Record)
+        joined = columns == plan.out_width
+        joined = joined and plan.gradient_row == columns * plan.gradient_column
+        runs, pixels = (1, rows * columns) if joined else (rows, columns)
+        inside = min(plan.filters, plan.all_filters - group * plan.filters)
+        for number_of_block in range(first_block, end_block):
+            k = number_of_block * lanes
+            filters = min(lanes, inside - k)
+            here = source + (group * plan.filters + k) * plan.gradient_filter
+            target = turned + (number_of_block - first_block) * plan.block_bytes
+            if filters < lanes:  # small numbers that were left there would be as slow as a fault
+                for pixel in range(images * rows * columns):
+                    store_all(zeros(number, lanes, 1), target + pixel * vector, 0)
+            for image in range(images):
+                for run in range(runs):
+                    copy(
+                        here + image * plan.gradient_image + run * plan.gradient_row,
+                        target,
+                        pixels,
+                        filters,
+                        plan.gradient_column,
+                        plan.gradient_filter,
+                        vector,
+                    )
+                    target += pixels * vector
+
+    return gather
+
+
+@block
+def _place(record, unit):
+    """Return a unit's part, group, and its blocks of filters and chunks, each from and to."""
+    plan = fields(record, Record)
+    rest, held_chunk = divmod(unit, -(-plan.chunks // plan.held_chunks))
+    rest, held_block = divmod(rest, -(-plan.filter_blocks // plan.held_blocks))
+    part, group = divmod(rest, plan.groups)
+    first_block, first_chunk = held_block * plan.held_blocks, held_chunk * plan.held_chunks
+    return (
+        part,
+        group,
+        first_block,
+        min(plan.filter_blocks, first_block + plan.held_blocks),
+        first_chunk,
+        min(plan.chunks, first_chunk + plan.held_chunks),
+    )
+
+
+@block
+def _pixels_of(record, number_of_block):
+    """Return a block's first image, row and column, and how many there are of each."""
+    plan = fields(record, Record)
+    rest, column_block = divmod(number_of_block, plan.column_blocks)
+    image_block, row_block = divmod(rest, plan.row_blocks)
+    image, row = image_block * plan.block_images, row_block * plan.block_rows
+    column = column_block * plan.block_columns
+    return (
+        image,
+        row,
+        column,
+        min(plan.block_images, plan.batch - image),
+        min(plan.block_rows, plan.out_height - row),
+        min(plan.block_columns, plan.out_width - column),
+    )
+
+
+@cache
 def sum_program(number: Any, lanes: int, count: int, apart: int, register: int) -> Program:
     """Return the program that sums a share of the blocks, for some filters and channels."""
     item = np.dtype(number).itemsize
     vector = lanes * item
-    copy, fill = copying(number, register), filling(number, register)
+    gather, fill = _gathering(number, lanes, register), filling(number, register)
     sum_tiles = summing(number, lanes, count, apart)
-
-    @block
-    def gather(record, source, target, filters, images, rows, columns):
-        """Copy the gradient of a block's pixels to where filters are neighbours."""
-        plan = fields(record, Record)
-        if filters < lanes:  # small numbers that were left there would be as slow as a fault
-            for pixel in range(images * rows * columns):
-                store_all(zeros(number, lanes, 1), target + pixel * vector, 0)
-        joined = columns == plan.out_width
-        joined = joined and plan.gradient_row == columns * plan.gradient_column
-        runs, pixels = (1, rows * columns) if joined else (rows, columns)
-        for image in range(images):
-            for run in range(runs):
-                copy(
-                    source + image * plan.gradient_image + run * plan.gradient_row,
-                    target,
-                    pixels,
-                    filters,
-                    plan.gradient_column,
-                    plan.gradient_filter,
-                    vector,
-                )
-                target += pixels * vector
 
     def differentiate(record, unit, thread):
         """Sum one part's blocks for the filters and channels that the unit holds."""
         plan = fields(record, Record)
-        rest, held_chunk = divmod(unit, -(-plan.chunks // plan.held_chunks))
-        rest, held_block = divmod(rest, -(-plan.filter_blocks // plan.held_blocks))
-        part, group = divmod(rest, plan.groups)
-        first_chunk = held_chunk * plan.held_chunks
-        end_chunk = min(plan.chunks, first_chunk + plan.held_chunks)
-        first_block = held_block * plan.held_blocks
-        end_block = min(plan.filter_blocks, first_block + plan.held_blocks)
+        part, group, first_block, end_block, first_chunk, end_chunk = _place(record, unit)
         panel = plan.scratch + thread * plan.scratch_bytes
         turned = panel + plan.panel_bytes
         sums_of_group = plan.sums + part * plan.sums_part
@@ -119,28 +163,11 @@ def sum_program(number: Any, lanes: int, count: int, apart: int, register: int) 
         blocks = plan.image_blocks * plan.row_blocks * plan.column_blocks
         first = blocks * part // plan.parts
         for block_of_pixels in range(first, blocks * (part + 1) // plan.parts):
-            rest, column_block = divmod(block_of_pixels, plan.column_blocks)
-            image_block, row_block = divmod(rest, plan.row_blocks)
-            image = image_block * plan.block_images
-            row, column = row_block * plan.block_rows, column_block * plan.block_columns
-            images = min(plan.block_images, plan.batch - image)
-            rows = min(plan.block_rows, plan.out_height - row)
-            columns = min(plan.block_columns, plan.out_width - column)
+            image, row, column, images, rows, columns = _pixels_of(record, block_of_pixels)
             pixels = images * rows * columns
             source = plan.gradient + image * plan.gradient_image
             source += row * plan.gradient_row + column * plan.gradient_column
-            for number_of_block in range(first_block, end_block):
-                k = group * plan.filters + number_of_block * lanes
-                inside = min(plan.filters, plan.all_filters - group * plan.filters)
-                gather(
-                    record,
-                    source + k * plan.gradient_filter,
-                    turned + (number_of_block - first_block) * plan.block_bytes,
-                    min(lanes, inside - number_of_block * lanes),
-                    images,
-                    rows,
-                    columns,
-                )
+            gather(record, source, turned, group, first_block, end_block, images, rows, columns)
             parts = -(-pixels // SEGMENT)
             for chunk in range(first_chunk, end_chunk):
                 c = group * plan.channels + chunk * plan.chunk
