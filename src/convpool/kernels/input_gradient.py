@@ -17,9 +17,7 @@ Array = NDArray[Any]
 
 
 def prepare(request: Request) -> Callable[..., Array]:
-    """Return the function of plane, gradient (N, C_out, OH, OW) and weight that returns (N, C_in,
-    H, W).
-    """
+    """Return the function of plane, gradient and weight that returns that by the input."""
     spec = cast("ConvolutionSpec", request.spec)
     _, height, width = request.image_shape
     other = adjoint(spec, (height, width))

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from convpool.kernels import memory
 from convpool.kernels.convolution.operator import Convolution
 from tests.kernels.convolution import gradients
-from tests.kernels.convolution.cases import PROGRAMS, check, some
+from tests.kernels.convolution.cases import PROGRAMS, Case, check, some
 
 Array = NDArray[Any]
 
