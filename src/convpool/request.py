@@ -1,6 +1,6 @@
 """What an engine is asked for, and what it answers with: a function of the arrays.
 
-That the arrays fit is checked before; but indices are checked by who reads them.
+That the arrays fit is checked before; but a gradient's indices by the engine that reads them.
 """
 
 from collections.abc import Hashable

@@ -110,12 +110,13 @@ def test_indices_outside_of_the_plane(index: int, layout: Any) -> None:
     gradient = noise(indices.shape)
     indices[5, 7, 3, 4] = index
     expected = f"indices is {index}, but must be from 0 to 3599 everywhere"
-    for run in (
+    calls: list[Callable[[], Array]] = [
         lambda: F.max_pool2d_backward(layout(gradient), layout(indices), WIDE, 2),
         lambda: reference.max_pool2d_backward(spec, (60, 60), gradient, indices),
         lambda: F.max_unpool2d_backward(layout(images), layout(indices)),
         lambda: reference.max_unpool2d_backward(MaxUnpool2dSpec(1), images, indices),
-    ):
+    ]
+    for run in calls:
         with pytest.raises(ArgumentError, match=expected):
             run()
 
