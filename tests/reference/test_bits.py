@@ -143,7 +143,7 @@ def test_no_gradient_by_weights_or_bias_depends_on_the_layout(layout: Operator) 
     operators: list[Callable[[Array, Array], Array]] = [
         lambda a, g: reference.conv2d_weight(layer, a, g),
         lambda a, g: reference.conv_transpose2d_weight(ConvTranspose2dSpec(6, 4, 1), a, g),
-        lambda _, g: reference.convolution_bias(g),
+        lambda _, g: reference.convolution_bias(layer, g),
     ]
     for operator in operators:
         expected = operator(image, gradient)

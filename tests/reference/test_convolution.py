@@ -76,7 +76,7 @@ def test_the_bias_is_added_to_each_pixel_of_its_channel(case: Case) -> None:
     np.testing.assert_array_equal(
         case.forward(case.input, case.weight, bias), without + bias[None, :, None, None]
     )
-    by_bias = reference.convolution_bias(case.gradient)
+    by_bias = reference.convolution_bias(case.layer, case.gradient)
     spread = np.broadcast_to(bias[None, :, None, None], case.gradient.shape)
     assert inner(bias, by_bias) == pytest.approx(inner(spread, case.gradient), abs=1e-10)
 

@@ -125,7 +125,7 @@ def conv_transpose2d_weight(spec: ConvTranspose2dSpec, input: Array, gradient: A
 
 
 @ieee
-def convolution_bias(gradient: Array) -> Array:
+def convolution_bias(_spec: Conv2dSpec | ConvTranspose2dSpec, gradient: Array) -> Array:
     """Return the gradient by the bias of either convolution: the sum over batch and pixels."""
     wide = widened(gradient)
     return rounded(wide.sum(axis=(0, 2, 3), dtype=wide.dtype), gradient.dtype)

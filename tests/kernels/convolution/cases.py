@@ -68,6 +68,11 @@ class Case:
         return Request(name, self.spec, self.input.shape[1:], self.input.dtype.name)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The arrays."""
+        return "input", "weight", "bias", "residual"
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
         return output_shape(self.spec, self.input.shape)
 
@@ -235,14 +240,14 @@ def _case(random: np.random.Generator, make: Callable[[], Spec]) -> Case | None:
     weights = int(np.prod(spec.weight_shape))
     if batch * pixels * weights > MOST_PRODUCTS:
         return None
-    images = _laid_out(random, _noise(random, (batch, spec.in_channels, *plane), dtype))
+    images = laid_out(random, _noise(random, (batch, spec.in_channels, *plane), dtype))
     bias = _noise(random, (spec.out_channels,), dtype) if spec.bias else None
     case = Case(
         spec,
         images,
-        _laid_out(random, _noise(random, spec.weight_shape, dtype)),
+        laid_out(random, _noise(random, spec.weight_shape, dtype)),
         bias,
-        _laid_out(random, _noise(random, shape, dtype)) if random.random() < 0.3 else None,
+        laid_out(random, _noise(random, shape, dtype)) if random.random() < 0.3 else None,
         ACTIVATIONS[random.integers(len(ACTIVATIONS))],
         str(random.choice(["", "", "in order", "channels last"])),
         bool(random.random() < 0.5),
@@ -267,7 +272,7 @@ def _noise(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> A
     return random.standard_normal(shape).astype(dtype)
 
 
-def _laid_out(random: np.random.Generator, array: Array) -> Array:
+def laid_out(random: np.random.Generator, array: Array) -> Array:
     """Return it in its own order, with channels last, or laid out in some other way."""
     chance = random.random()
     if chance < 0.5:

@@ -77,8 +77,8 @@ class Cuts:
             "offsets": np.array(offsets or [0], np.int64),
             "phases": np.array(phases, np.int64),
             "order": np.array(order or [0], np.int64),
-            "source_rows": _sources(vertical, mode),
-            "source_columns": _sources(horizontal, mode),
+            "source_rows": sources(vertical, mode),
+            "source_columns": sources(horizontal, mode),
             "residues": np.array(vertical.residues + horizontal.residues, np.int64),
         }
 
@@ -314,7 +314,7 @@ def _up(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-def _sources(line: Line, mode: str) -> Array:
+def sources(line: Line, mode: str) -> Array:
     """Return the source of each padded position that a tap may meet, -1 for a zero."""
     shifts = [shift for phase in line.phases for _, shift in phase.taps]
     last = (line.longest - 1) * line.stride + max(shifts, default=0)

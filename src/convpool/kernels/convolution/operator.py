@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convpool.kernels import memory
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
-from convpool.kernels.convolution.geometry import Line, Phase, lines
+from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.panel import (
     BY_EVERY_FOURTH,
     BY_EVERY_SECOND,
@@ -64,9 +64,9 @@ class Convolution:
         self._number = _NUMBERS[request.dtype]
         vertical, horizontal = lines(spec, (height, width))
         self._plane = vertical.output, horizontal.output
-        self._is_flat = _is_flat(vertical) and _is_flat(horizontal)
+        self._is_flat = is_flat(vertical) and is_flat(horizontal)
         if self._is_flat:  # a plane of pixels that don't meet is one long row
-            vertical, horizontal = _one_to_one(1), _one_to_one(height * width)
+            vertical, horizontal = one_to_one(1), one_to_one(height * width)
         channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
@@ -220,14 +220,3 @@ def _like(out: Array, array: Array) -> Array:
     copy = np.empty_like(out)
     copy[...] = array
     return copy
-
-
-def _is_flat(line: Line) -> bool:
-    """Tell whether each output position is made of the input position of the same number alone."""
-    return (line.stride, line.step, line.phases[0].taps) == (1, 1, ((0, 0),)) and (
-        line.size == line.output
-    )
-
-
-def _one_to_one(size: int) -> Line:
-    return Line(size, size, 1, 1, (Phase(0, size, ((0, 0),)),))
