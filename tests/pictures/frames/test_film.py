@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convpool.arithmetic import Window
@@ -90,6 +90,7 @@ def test_notes(setting: tuple[str, str]) -> None:
         assert note.text.startswith(start)
 
 
+@settings(deadline=None)
 @given(st.builds(
     Window,
     size=st.integers(1, 12), kernel=st.integers(1, 4), stride=st.integers(1, 5),
@@ -212,6 +213,7 @@ def test_wrong_kind(arguments: dict[str, Any], message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+@settings(deadline=None)
 @given(st.floats(-1e300, 1e300) | st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_numbers_are_short_and_near(value: float) -> None:
     text = number_text(value)

@@ -30,6 +30,7 @@ def cells_of(shown: Film) -> list[tuple[int, ...]]:
     return list(np.ndindex(shown.output.shape))
 
 
+@limits(deadline=None)
 @given(settings(*SUMS, "AvgPool2d", "MaxPool2d"))
 def test_one_frame_for_each_output_cell_with_its_value(setting: Setting) -> None:
     shown = filmed(*setting)
@@ -37,6 +38,7 @@ def test_one_frame_for_each_output_cell_with_its_value(setting: Setting) -> None
     assert [frame.result for frame in shown.frames] == shown.output.ravel().tolist()
 
 
+@limits(deadline=None)
 @given(settings(*SUMS))
 def test_sums_are_the_outputs(setting: Setting) -> None:
     shown = filmed(*setting)
@@ -46,6 +48,7 @@ def test_sums_are_the_outputs(setting: Setting) -> None:
         assert (sums[-1] if sums else 0) + (frame.bias or 0) == frame.result
 
 
+@limits(deadline=None)
 @given(settings(*SUMS))
 def test_each_product_is_one_of_the_reference(setting: Setting) -> None:
     """With the weights of one tap alone, the output is the sum of their products."""
@@ -64,6 +67,7 @@ def test_each_product_is_one_of_the_reference(setting: Setting) -> None:
         assert sum(products) == expected[frame.target]
 
 
+@limits(deadline=None)
 @given(settings("AvgPool2d"))
 def test_means_are_the_outputs_to_the_bit(setting: Setting) -> None:
     spec, shape, seed = setting
@@ -77,6 +81,7 @@ def test_means_are_the_outputs_to_the_bit(setting: Setting) -> None:
         assert math.isclose(sum(term.product for term in frame.terms), weighted, abs_tol=1e-12)
 
 
+@limits(deadline=None)
 @given(settings("MaxPool2d"))
 def test_winners_are_those_of_the_reference(setting: Setting) -> None:
     spec, _, _ = setting
@@ -95,6 +100,7 @@ def test_winners_are_those_of_the_reference(setting: Setting) -> None:
         assert (channel, row * width + column) == (frame.target[0], frame.flat_index)
 
 
+@limits(deadline=None)
 @given(settings("Conv2d", "MaxPool2d", "AvgPool2d"))
 def test_windows_hold_what_the_padded_image_holds(setting: Setting) -> None:
     spec, _, _ = setting
@@ -118,6 +124,7 @@ def test_windows_hold_what_the_padded_image_holds(setting: Setting) -> None:
             assert term.source is None or shown.input[term.source] == term.value
 
 
+@limits(deadline=None)
 @given(settings("ConvTranspose2d"))
 def test_stamps_land_on_their_target(setting: Setting) -> None:
     shown = filmed(*setting)
@@ -134,6 +141,7 @@ def test_stamps_land_on_their_target(setting: Setting) -> None:
     assert met == pairs * axes[0].products * axes[1].products
 
 
+@limits(deadline=None)
 @given(settings("MaxUnpool2d"))
 def test_unpooling_puts_values_back_where_pooling_found_them(setting: Setting) -> None:
     spec, shape, _ = setting
@@ -155,7 +163,7 @@ def test_unpooling_puts_values_back_where_pooling_found_them(setting: Setting) -
             assert min(term.tap) >= 0
 
 
-@limits(max_examples=40)
+@limits(max_examples=40, deadline=None)
 @given(settings("Conv2d", "ConvTranspose2d", "AvgPool2d", "MaxPool2d"))
 def test_a_fine_film_takes_the_same_terms_one_by_one(setting: Setting) -> None:
     coarse, fine = filmed(*setting), filmed(*setting, fine=True)
@@ -167,6 +175,7 @@ def test_a_fine_film_takes_the_same_terms_one_by_one(setting: Setting) -> None:
     assert [(frame.target, frame.terms, frame.step) for frame in fine.frames] == expected
 
 
+@limits(deadline=None)
 @given(settings(*SUMS))
 def test_equations_hold(setting: Setting) -> None:
     """Python itself works out what an equation says."""
