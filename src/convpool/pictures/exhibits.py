@@ -67,15 +67,7 @@ def _convolutions(table: dict[str, Any]) -> Iterator[Exhibit]:
 def _transposed(table: dict[str, Any]) -> Iterator[Exhibit]:
     for case in table["transposed"]:
         layer = ConvTranspose2dSpec(1, 1, case["k"], case["s"], case["p"], case["op"], bias=False)
-        yield Exhibit(
-            case["name"],
-            "Transposed convolution",
-            _words(case),
-            layer,
-            _size(case),
-            None,
-            "stuffed",
-        )
+        yield _geometric(case, "Transposed convolution", layer, "stuffed")
 
 
 def _numerical(table: dict[str, Any]) -> Iterator[Exhibit]:
