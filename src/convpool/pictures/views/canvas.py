@@ -20,11 +20,12 @@ class Depth(IntEnum):
     LINKS = 3
     UPPER = 4
     """Cells of a plane that hovers over another."""
-    WRITTEN = 5
-    """Cells that come while the film runs."""
-    OUTLINES = 6
-    LETTERS = 7
-    MARKS = 8
+    OUTPUT = 5
+    """Output cells, which come while the film runs."""
+    WRITTEN = 6
+    OUTLINES = 7
+    LETTERS = 8
+    MARKS = 9
 
 
 @dataclass(slots=True)

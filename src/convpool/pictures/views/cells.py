@@ -19,12 +19,13 @@ _LONGEST = 1600.0  # pixels along one side of a picture
 _WITHOUT_SHADE = (Role.PADDING, Role.REFUSED)
 
 
-def side_for(texts: Iterable[str], across: int) -> float:
+def side_for(texts: Iterable[str], across: int, longest: float = _LONGEST) -> float:
     """Return the side of cells that hold some texts, smaller where there are very many.
 
     Args:
         texts: the numbers as they are written.
         across: how many cells lie side by side, or one above the other if these are more.
+        longest: pixels that they may take together.
 
     Raises:
         ArgumentError: there are more than can be drawn legibly.
@@ -33,7 +34,7 @@ def side_for(texts: Iterable[str], across: int) -> float:
         >>> side_for(["1", "-12"], 10), side_for(["-1.25"], 10) > 24, side_for(["1"], 100)
         (24.0, True, 16.0)
     """
-    limit = int(_LONGEST / _SMALLEST_SIDE)
+    limit = int(longest / _SMALLEST_SIDE)
     if across > limit:
         raise ArgumentError(
             "number of cells side by side",
@@ -43,7 +44,7 @@ def side_for(texts: Iterable[str], across: int) -> float:
         )
     widest = max((width(text, LETTERS) for text in texts), default=0.0)
     wanted = min(max(_SIDE, float(round(widest + _MARGIN))), _LARGEST_SIDE)
-    return min(wanted, _LONGEST // across)
+    return min(wanted, longest // max(across, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,25 @@ class Cells:
         if role is not Role.REFUSED:
             self.number(place, role, value, shown, shade)
 
-    def empty(self, place: tuple[int, int], role: Role, shown: range) -> None:
+    def empty(
+        self, place: tuple[int, int], role: Role, shown: range, depth: Depth = Depth.CELLS
+    ) -> None:
         """Draw a cell that has no number yet."""
         self.canvas.add(
-            Depth.CELLS, Polygon(self.grid.cell(*place), role, shown, filled=False)
+            depth, Polygon(self.grid.cell(*place), role, shown, filled=False)
         )
 
     def light(
-        self, place: tuple[int, int], value: float, shown: range, role: Role = Role.WINDOW
+        self,
+        place: tuple[int, int],
+        value: float,
+        shown: range,
+        role: Role = Role.WINDOW,
+        depth: Depth = Depth.LIT,
     ) -> None:
-        """Mark a cell that is read; its number stays."""
+        """Mark a cell that is read or written; its number stays."""
         self.canvas.add(
-            Depth.LIT, Polygon(self.grid.cell(*place), role, shown, self._shade(role, value))
+            depth, Polygon(self.grid.cell(*place), role, shown, self._shade(role, value))
         )
 
     def outline(self, rows: range, columns: range, role: Role, shown: range) -> None:
@@ -92,16 +100,27 @@ class Cells:
         points = self.grid.outline(rows, columns)
         self.canvas.add(Depth.OUTLINES, Polygon(points, role, shown, filled=False))
 
+    def frame(self, rows: range, columns: range, role: Role, shown: range) -> None:
+        """Draw a frame around cells, behind them."""
+        points = self.grid.outline(rows, columns)
+        self.canvas.add(Depth.CELLS, Polygon(points, role, shown, filled=False))
+
+    def outline_cell(self, place: tuple[int, int], role: Role, shown: range) -> None:
+        """Draw a frame around one cell."""
+        row, column = place
+        self.outline(range(row, row + 1), range(column, column + 1), role, shown)
+
     def hatch(self, rows: range, columns: range, shown: range) -> None:
         """Mark cells that nothing reads."""
         points = self.grid.outline(rows, columns)
         self.canvas.add(Depth.HATCH, Polygon(points, Role.UNVISITED, shown))
 
-    def corner_mark(self, place: tuple[int, int], shown: range) -> None:
-        """Mark the cell that wins by a triangle in its corner, beside its colour."""
+    def choose(self, place: tuple[int, int], shown: range) -> None:
+        """Mark the cell that wins: outlined, with a triangle in its corner beside the colour."""
         corner = self.grid.corner
         row, column = place
-        points = (corner(row, column), corner(row, column + 0.38), corner(row + 0.38, column))
+        points = (corner(row, column), corner(row, column + 0.42), corner(row + 0.42, column))
+        self.canvas.add(Depth.MARKS, Polygon(self.grid.cell(*place), Role.CHOSEN, shown, None, False))
         self.canvas.add(Depth.MARKS, Polygon(points, Role.CHOSEN, shown))
 
     def number(

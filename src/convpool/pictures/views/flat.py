@@ -3,13 +3,18 @@
 from convpool.pictures.drawing import Drawing
 from convpool.pictures.frames import Film
 from convpool.pictures.views.cells import side_for
+from convpool.pictures.views.label import LABEL
 from convpool.pictures.views.layers import channels_read
-from convpool.pictures.views.output import OutputPart
+from convpool.pictures.views.output import OutputPart, output_lines
 from convpool.pictures.views.page import page
-from convpool.pictures.views.part import GAP, Beneath, Beside, Part
+from convpool.pictures.views.part import Beneath, Beside, Part
 from convpool.pictures.views.planes import Plane, input_plane
 from convpool.pictures.views.reading import KernelPart, PlanePart
 from convpool.pictures.views.values import Shades, texts
+from convpool.spec import MaxPool2dSpec, MaxUnpool2dSpec
+
+NEAR, WIDE = 12.0, 28.0
+"""Pixels between what belongs together, and between what is read and what is written."""
 
 
 def flat(film: Film) -> Drawing:
@@ -22,17 +27,28 @@ def flat(film: Film) -> Drawing:
     return page(film, flat_part(input_plane(film), shades), shades)
 
 
-def flat_part(plane: Plane, shades: Shades) -> Part:
-    """Return the grids without the page around them."""
+def flat_part(plane: Plane, shades: Shades, *, stamped: bool = False) -> Part:
+    """Return the grids without the page around them.
+
+    Args:
+        plane: what is read.
+        shades: the scales of values.
+        stamped: whether the output shows where the cells read put their stamps.
+    """
     film = plane.film
     slots = range(len(channels_read(film, 0)))
+    rows, columns = output_lines(film, stamped=stamped)
+    across = len(slots) * len(plane.columns) + len(columns)
+    side = side_for(texts((film.input, film.output)), max(across, len(plane.rows), len(rows)))
+    planes = tuple(PlanePart(plane, shades, side, slot) for slot in slots)
+    if not film.fits:
+        return Beside(planes)
+    if isinstance(film.spec, MaxPool2dSpec | MaxUnpool2dSpec):
+        return Beside((*planes, OutputPart(film, shades, side, 0, stamped)), WIDE)
     kernel = film.spec.kernel_size
-    across = len(slots) * len(plane.columns) + film.output.shape[2]
-    side = side_for(texts((film.input, film.output)), max(across, len(plane.rows)))
     weights = () if film.weight is None else (film.weight,)
     small = side_for(texts((*weights, film.output)), max(2 * len(slots) * kernel[1], kernel[0]))
-    columns = tuple(
-        Beneath((PlanePart(plane, shades, side, slot), KernelPart(plane, shades, small, slot)), 12)
-        for slot in slots
-    )
-    return Beside((Beside(columns, GAP), OutputPart(film, shades, side)), GAP + 8)
+    kernels = tuple(KernelPart(plane, shades, small, slot) for slot in slots)
+    parts = tuple(Beneath(pair, NEAR) for pair in zip(planes, kernels, strict=True))
+    drop = planes[0].height + NEAR + LABEL
+    return Beside((Beside(parts), OutputPart(film, shades, side, drop, stamped)), WIDE)

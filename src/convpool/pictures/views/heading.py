@@ -1,14 +1,15 @@
 """What stands above and below every picture: the layer, its sizes, its notes, the sum in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from convpool.pictures.drawing import Role, Text
 from convpool.pictures.frames import Film
 from convpool.pictures.views.canvas import Canvas, Depth
-from convpool.pictures.views.letters import LINE, wrapped
+from convpool.pictures.views.letters import LINE, fitting, wrapped
 
-_TITLE, _SMALL, EQUATION = 13.0, 10.5, 12.0
-_TITLE_LINES, _NOTE_LINES, _EQUATION_LINES = 3, 3, 3
+_TITLE, _SMALL, _SMALLEST, EQUATION = 12.5, 10.5, 9.5, 12.0
+_TITLE_LINES, _NOTE_LINES, _EQUATION_LINES = 4, 3, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +49,29 @@ def heading(film: Film, room: float) -> tuple[Paragraph, ...]:
         for array in (film.input, film.output)
         if array.size
     )
-    lines = [
-        line for text in (shapes, *film.sizes) for line in wrapped(text, _SMALL, room, _NOTE_LINES)
-    ]
-    return (
-        Paragraph(title, _TITLE, Role.PLAIN, bold=True),
-        Paragraph(tuple(lines), _SMALL, Role.FAINT),
-    )
+    sizes = (shapes, *film.sizes)
+    return (Paragraph(title, _TITLE, Role.PLAIN, bold=True), _small(sizes, room, Role.FAINT))
 
 
 def notes(film: Film, room: float) -> Paragraph:
     """Return what else the film says."""
-    lines = [
-        line for note in film.notes for line in wrapped(note.text, _SMALL, room, _NOTE_LINES)
-    ]
-    return Paragraph(tuple(dict.fromkeys(lines)), _SMALL, Role.PLAIN)
+    return _small(tuple(dict.fromkeys(note.text for note in film.notes)), room, Role.PLAIN)
 
 
 def equation(text: str, room: float) -> Paragraph:
     """Return what a frame computes."""
     return Paragraph(wrapped(text, EQUATION, room, _EQUATION_LINES), EQUATION, Role.PLAIN)
+
+
+def _small(texts: Sequence[str], room: float, role: Role) -> Paragraph:
+    """Small print: shrunk a little where that saves lines, else broken."""
+    split = [part for text in texts for part in _split(text, room)]
+    size = min((fitting(text, room, _SMALL, _SMALLEST) or _SMALLEST for text in split), default=1)
+    lines = [line for text in split for line in wrapped(text, size, room, _NOTE_LINES)]
+    return Paragraph(tuple(lines), size, role)
+
+
+def _split(text: str, room: float) -> tuple[str, ...]:
+    """Break a line that is too long behind its colon."""
+    head, colon, tail = text.partition(": ")
+    return (text,) if not colon or fitting(text, room, _SMALL, _SMALLEST) else (f"{head}:", tail)

@@ -83,7 +83,7 @@ class Legend:
 
 
 _SIGN = 10.0  # pixels that the minus and the plus of the scale take
-_BAR = _STEPS * _SWATCH * 0.75 + 2 * _SIGN + 10
+_BAR = _STEPS * _SWATCH * 0.75 + 2 * _SIGN + 4
 
 
 def _rows(entries: Sequence[Entry], room: float) -> Iterator[tuple[Entry, ...]]:
@@ -99,12 +99,15 @@ def _rows(entries: Sequence[Entry], room: float) -> Iterator[tuple[Entry, ...]]:
 
 def _scale_lines(shades: Shades, room: float) -> Iterator[str]:
     """What the full colours stand for, kind by kind."""
-    parts = [f"{kind.value} ±{cell_text(shades.largest[kind])}" for kind in shades.largest]
+    kinds: dict[str, list[str]] = {}
+    for kind, largest in shades.largest.items():
+        kinds.setdefault(cell_text(largest), []).append(kind.value)
+    parts = [f"{', '.join(names)} ±{text}" for text, names in kinds.items()]
     line = ""
     for part in parts:
-        longer = f"{line}, {part}" if line else part
+        longer = f"{line}; {part}" if line else part
         if line and width(longer, _SIZE) > room - _BAR:
-            yield f"{line},"
+            yield f"{line};"
             longer = part
         line = longer
     if line:

@@ -11,7 +11,7 @@ from convpool.pictures.views.part import Part, Spans
 from convpool.pictures.views.values import Shades
 
 _MARGIN, _BETWEEN = 14.0, 12.0
-_NARROWEST = 320.0
+_NARROWEST = 336.0
 
 
 def page(

@@ -10,6 +10,7 @@ from typing import Protocol
 from convpool.pictures.drawing import Point
 from convpool.pictures.frames import Film, Frame, Place
 from convpool.pictures.views.canvas import Canvas
+from convpool.pictures.views.layers import channels_read
 
 GAP = 22.0
 """Pixels between parts."""
@@ -33,6 +34,14 @@ class Spans:
     def always(self) -> range:
         """All frames."""
         return range(len(self.film.frames))
+
+    def read(self, slot: int) -> dict[int, range]:
+        """Return when each input channel is the n-th of those that are read, n being `slot`."""
+        when: dict[int, range] = {}
+        for target, shown in self.channels.items():
+            channel = channels_read(self.film, target)[slot]
+            when[channel] = range(when.get(channel, shown).start, shown.stop)
+        return when
 
     def since(self, target: Place) -> int | None:
         """Return the frame since which an output cell is there, None if none is shown.

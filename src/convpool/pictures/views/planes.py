@@ -79,15 +79,24 @@ class Plane:
             return self.axes is None or self._padded(row, column)
         return True
 
-    def cut(self) -> tuple[range, range]:
-        """Return the rows and columns that are left where padding is negative; else all."""
-        top, bottom, left, right = self.film.padding
-        if self.step == (1, 1) and not self.flipped:
-            return self.rows, self.columns
-        return (
-            range(max(0, -top) + self.rows.start, self.rows.stop - max(0, -bottom)),
-            range(max(0, -left) + self.columns.start, self.columns.stop - max(0, -right)),
-        )
+    def unread(self) -> Iterator[tuple[range, range]]:
+        """Yield boxes, as rows and columns, that no window reads: cut off, or between strides."""
+        for note in self.film.notes:
+            if note.kind == "unvisited":
+                for line in note.cells:
+                    one = range(line, line + 1)
+                    yield (one, self.columns) if note.vertical else (self.rows, one)
+        if self.flipped:
+            top, bottom, left, right = (max(0, -cut) for cut in self.film.padding)
+            rows = range(top, self.rows.stop - bottom)
+            if top:
+                yield range(top), self.columns
+            if bottom:
+                yield range(rows.stop, self.rows.stop), self.columns
+            if left:
+                yield rows, range(left)
+            if right:
+                yield rows, range(self.columns.stop - right, self.columns.stop)
 
     def _padded(self, row: int, column: int) -> bool:
         assert self.axes is not None  # noqa: S101 - asked for windows only
@@ -125,21 +134,27 @@ def input_plane(film: Film) -> Plane:
     return Plane(film, axes, (1, 1), rows, columns)
 
 
-def stuffed_plane(film: Film, kernel: Pair, stride: Pair, dilation: Pair) -> Plane:
+def stuffed_plane(film: Film) -> Plane:
     """Return the zero-stuffed input of a transposed convolution, over which stride 1 slides."""
+    spec = film.spec
     top, bottom, left, right = film.padding
     sides = ((top, bottom), (left, right))
     vertical, horizontal = (
         Window((size - 1) * step + 1, taps, 1, before, after, spread)
         for size, taps, step, (before, after), spread in zip(
-            film.input.shape[1:], kernel, stride, sides, dilation, strict=True
+            film.input.shape[1:],
+            spec.kernel_size,
+            spec.stride,
+            sides,
+            spec.dilation,
+            strict=True,
         )
     )
     rows, columns = (
         range(min(0, -axis.before), axis.size + max(0, axis.after))
         for axis in (vertical, horizontal)
     )
-    return Plane(film, (vertical, horizontal), stride, rows, columns, flipped=True)
+    return Plane(film, (vertical, horizontal), spec.stride, rows, columns, flipped=True)
 
 
 def _spanned(axis: Window, cells: Iterable[tuple[int, ...]]) -> range:

@@ -1,10 +1,11 @@
-"""What is read: a plane with its window, and beneath it the kernel and what it makes of the cells."""
+"""What is read: a plane with its window, and the kernel with its products."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from convpool.pictures.drawing import Point, Role
 from convpool.pictures.frames import Frame, Term
+from convpool.pictures.frames.frame import Array
 from convpool.pictures.views.canvas import Canvas, Depth
 from convpool.pictures.views.cells import Cells
 from convpool.pictures.views.grid import Grid
@@ -13,7 +14,7 @@ from convpool.pictures.views.layers import channels_read, filter_of
 from convpool.pictures.views.part import Spans
 from convpool.pictures.views.planes import Plane
 from convpool.pictures.views.values import Kind, Shades
-from convpool.spec import ConvolutionSpec, MaxPool2dSpec
+from convpool.spec import Conv2dSpec
 
 _BETWEEN = 14.0
 """Pixels between the grids of one part."""
@@ -48,24 +49,22 @@ class PlanePart:
     def move(self, canvas: Canvas, at: Point, number: int, frame: Frame) -> None:
         """Light the cells that are read, and outline their window."""
         shown, cells = range(number, number + 1), self._cells(canvas, at)
+        if not self.plane.film.fits:
+            put_window(cells, self.plane, frame, shown, Role.REFUSED)
+            return
         put_window(cells, self.plane, frame, shown)
         for term in self._terms(frame):
-            cells.light(self.plane.place(term), term.value, shown)
+            own = term.source == term.cell  # padding has no shade
+            cells.light(self.plane.place(term), term.value if own else 0.0, shown)
         if frame.chosen is not None and is_last(frame):
-            cells.corner_mark(self.plane.place(frame.terms[frame.chosen]), shown)
+            cells.choose(self.plane.place(frame.terms[frame.chosen]), shown)
         if frame.step is not None and frame.terms[frame.step].cell[0] == self._channel(frame):
-            row, column = self.plane.place(frame.terms[frame.step])
-            cells.outline(range(row, row + 1), range(column, column + 1), Role.TARGET, shown)
+            cells.outline_cell(self.plane.place(frame.terms[frame.step]), Role.TARGET, shown)
 
     def stay(self, canvas: Canvas, at: Point, spans: Spans) -> None:
         """Draw the plane of each channel while it is read."""
         cells, film = self._cells(canvas, at), self.plane.film
-        seen: dict[int, range] = {}
-        for target, shown in spans.channels.items():
-            channel = channels_read(film, target)[self.slot]
-            before = seen.get(channel, shown)
-            seen[channel] = range(before.start, shown.stop)
-        for channel, shown in seen.items():
+        for channel, shown in spans.read(self.slot).items():
             name = numbered("input", channel, film.input.shape[0])
             put_label(canvas, at, name, self.width, shown)
             put_plane(cells, self.plane, channel, shown)
@@ -86,7 +85,7 @@ class PlanePart:
 
 @dataclass(frozen=True)
 class KernelPart:
-    """The kernel, where the layer has weights, and beside it the products or the values read.
+    """The kernel, and beside it the products.
 
     Args:
         plane: what the window slides over.
@@ -103,18 +102,12 @@ class KernelPart:
     @property
     def width(self) -> float:
         """In pixels."""
-        one = self.plane.film.spec.kernel_size[1] * self.side
-        return 2 * one + _BETWEEN if self.weighted else one
+        return 2 * self.plane.film.spec.kernel_size[1] * self.side + _BETWEEN
 
     @property
     def height(self) -> float:
         """In pixels."""
         return LABEL + self.plane.film.spec.kernel_size[0] * self.side
-
-    @property
-    def weighted(self) -> bool:
-        """Whether there are weights to show."""
-        return not isinstance(self.plane.film.spec, MaxPool2dSpec)
 
     def move(self, canvas: Canvas, at: Point, number: int, frame: Frame) -> None:
         """Light the weights that are taken, and write their products."""
@@ -122,52 +115,39 @@ class KernelPart:
         kernel, products = self._grids(canvas, at)
         channel = channels_read(self.plane.film, frame.target[0])[self.slot]
         for index, term in enumerate(frame.terms):
-            if term.cell[0] != channel:
+            if term.cell[0] != channel or term.weight is None:
                 continue
             tap = self.plane.tap(term)
-            if term.weight is not None:
-                if self.plane.film.weight is None:
-                    kernel.put(tap, Role.WEIGHT, term.weight, shown, Depth.CELLS)
+            if self.plane.film.weight is None:
+                kernel.put(tap, Role.WEIGHT, term.weight, shown, Depth.CELLS)
+            elif not isinstance(self.plane.film.spec, Conv2dSpec):
                 kernel.light(tap, term.weight, shown)
             if frame.step is None or index <= frame.step:
-                products.put(tap, Role.PLAIN, term.product, shown, Depth.WRITTEN)
-            if index == frame.chosen and is_last(frame):
-                products.corner_mark(tap, shown)
+                products.put(tap, Role.FAINT, term.product, shown, Depth.WRITTEN)
             if index == frame.step:
-                self._join(products, tap, shown)
+                kernel.outline_cell(tap, Role.WINDOW, shown)
+                products.outline_cell(tap, Role.TARGET, shown)
 
     def stay(self, canvas: Canvas, at: Point, spans: Spans) -> None:
         """Draw the kernel of each output channel, and empty cells for products."""
         kernel, products = self._grids(canvas, at)
-        film = self.plane.film
-        always = spans.always
-        name = "values read" if not self.weighted else "products"
-        put_label(canvas, (products.grid.origin[0], at[1]), name, self.width, always)
+        film, always = self.plane.film, spans.always
+        room = kernel.grid.columns.stop * self.side + _BETWEEN - 4
+        beside = (products.grid.origin[0], at[1])
+        put_label(canvas, at, "kernel turned" if self.plane.flipped else "kernel", room, always)
+        put_label(canvas, beside, "products", room, always)
         for row in products.grid.rows:
             for column in products.grid.columns:
                 products.empty((row, column), Role.FAINT, always)
-        if self.weighted:
-            name = "kernel, turned" if self.plane.flipped else "kernel"
-            if not isinstance(film.spec, ConvolutionSpec):
-                name = "weights"
-            put_label(canvas, at, name, products.grid.origin[0] - at[0] - 4, always)
         for target, shown in spans.channels.items():
             weights = filter_of(film, target, channels_read(film, target)[self.slot])
-            if weights is None:
-                continue
-            turned = weights[::-1, ::-1] if self.plane.flipped else weights
-            for row, values in enumerate(turned.tolist()):
-                for column, value in enumerate(values):
-                    kernel.put((row, column), Role.WEIGHT, value, shown, Depth.CELLS)
-
-    def _join(self, products: Cells, tap: tuple[int, int], shown: range) -> None:
-        row, column = tap
-        products.outline(range(row, row + 1), range(column, column + 1), Role.TARGET, shown)
+            if weights is not None:
+                put_filter(kernel, weights[::-1, ::-1] if self.plane.flipped else weights, shown)
 
     def _grids(self, canvas: Canvas, at: Point) -> tuple[Cells, Cells]:
         rows, columns = (range(size) for size in self.plane.film.spec.kernel_size)
         top = at[1] + LABEL
-        beside = at[0] + (len(columns) * self.side + _BETWEEN if self.weighted else 0)
+        beside = at[0] + len(columns) * self.side + _BETWEEN
         kernel = Grid.upright(rows, columns, left=at[0], top=top, side=self.side)
         products = Grid.upright(rows, columns, left=beside, top=top, side=self.side)
         return (
@@ -180,25 +160,28 @@ def put_plane(cells: Cells, plane: Plane, channel: int, shown: range) -> None:
     """Draw the cells of a plane, with hatching where nothing reads and outlines that notes name."""
     for place, role, value in plane.cells(channel):
         cells.put(place, role, value, shown, Depth.CELLS)
+    for rows, columns in plane.unread():
+        cells.hatch(rows, columns, shown)
     for note in plane.film.notes:
-        lines = range(note.cells[0], note.cells[-1] + 1)
-        rows = lines if note.vertical else plane.rows
-        columns = plane.columns if note.vertical else lines
-        if note.kind == "unvisited":
-            for line in note.cells:
-                one = range(line, line + 1)
-                cells.hatch(
-                    one if note.vertical else rows, columns if note.vertical else one, shown
-                )
-        elif note.kind == "extra refused":
-            cells.outline(rows, columns, Role.REFUSED, shown)
+        if note.kind == "extra refused":
+            lines = range(note.cells[0], note.cells[-1] + 1)
+            box = (lines, plane.columns) if note.vertical else (plane.rows, lines)
+            cells.outline(*box, Role.REFUSED, shown)
 
 
-def put_window(cells: Cells, plane: Plane, frame: Frame, shown: range) -> None:
+def put_filter(cells: Cells, weights: Array, shown: range) -> None:
+    """Draw a kernel with its weights."""
+    for row, values in enumerate(weights.tolist()):
+        for column, value in enumerate(values):
+            cells.put((row, column), Role.WEIGHT, value, shown, Depth.CELLS)
+
+
+def put_window(
+    cells: Cells, plane: Plane, frame: Frame, shown: range, role: Role = Role.WINDOW
+) -> None:
     """Outline the window of a frame."""
     window = plane.window(frame)
     if window is not None:
-        role = Role.WINDOW if plane.film.fits else Role.REFUSED
         cells.outline(*window, role, shown)
 
 

@@ -54,14 +54,16 @@ class Shades:
     @classmethod
     def within(cls, film: Film) -> Self:
         """Return those of a film; products are at most the largest input times weight."""
-        largest = {Kind.INPUT: _largest(film.input), Kind.OUTPUT: _largest(film.output)}
+        largest = {Kind.INPUT: _largest(film.input)}
+        if not film.fits:
+            return cls(largest)
+        largest[Kind.OUTPUT] = _largest(film.output)
         if film.weight is not None:
             largest[Kind.WEIGHT] = _largest(film.weight)
         else:
             weights = [abs(t.weight) for t in film.frames[0].terms if t.weight is not None]
             if not weights:  # maxima are inputs
-                largest[Kind.OUTPUT] = largest[Kind.INPUT]
-                return cls({**largest, Kind.PRODUCT: largest[Kind.INPUT]})
+                return cls({**largest, Kind.OUTPUT: largest[Kind.INPUT]})
             largest[Kind.WEIGHT] = max(weights)
         return cls({**largest, Kind.PRODUCT: largest[Kind.INPUT] * largest[Kind.WEIGHT]})
 
