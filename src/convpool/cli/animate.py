@@ -51,6 +51,9 @@ def animate(
         str | None, typer.Option(metavar="A:B", help="The frames from A up to B, B left out.")
     ] = None,
     frame: Annotated[int | None, typer.Option(help="This frame alone, from 0.")] = None,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="All frames side by side, as one still.")
+    ] = False,
     crop: Annotated[
         str | None, typer.Option(metavar="HxW", help="Only the middle of the input.")
     ] = None,
@@ -95,6 +98,8 @@ def animate(
     shown = Animation(drawn(_cut(told, frames), view), look)
     if frame is not None:
         shown = shown.frame(frame)
+    if strip:
+        shown = shown.strip()
     if output is None:
         _play(shown)
         return

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.pictures.cutting import part, strip
 from convpool.pictures.drawing import Drawing
 from convpool.pictures.frames import Film, film
 from convpool.pictures.frames.film import layer_of
@@ -50,7 +51,12 @@ class Animation:
         place = integer("frame", number, "a whole number")
         if not -count <= place < count:
             raise ArgumentError("frame", place, f"from 0 to {count - 1}, or -1 for the last")
-        return replace(self, drawing=self.drawing.still(place % count))
+        place %= count
+        return replace(self, drawing=part(self.drawing, range(place, place + 1)))
+
+    def strip(self) -> "Animation":
+        """Return all frames side by side, as a still picture."""
+        return replace(self, drawing=strip(self.drawing))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file, whole or not at all; its extension says in what format.

@@ -6,7 +6,7 @@ it: a shape has a role, or a shade, and a theme says how these look. Coordinates
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 Point = tuple[float, float]
@@ -137,8 +137,3 @@ class Drawing:
     def frame(self, number: int) -> Iterator[Shape]:
         """Yield the shapes of a frame, from back to front."""
         return (shape for shape in self.shapes if number in shape.shown)
-
-    def still(self, number: int) -> "Drawing":
-        """Return one frame as a drawing of its own."""
-        shapes = tuple(replace(shape, shown=range(1)) for shape in self.frame(number))
-        return replace(self, shapes=shapes, captions=(self.captions[number],))
