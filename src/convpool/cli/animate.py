@@ -165,14 +165,14 @@ def _play(shown: "Animation") -> None:
 
 
 def _report(path: Path, shown: "Animation") -> str:
-    from convpool.cli.tables import bytes_text
+    from convpool.cli.text import bytes_text
 
     frames = "1 frame" if len(shown) == 1 else f"{len(shown):,} frames"
     return f"{path}: {frames}, {bytes_text(path.stat().st_size)}"
 
 
 def _write_gallery(folder: Path, theme: str) -> None:
-    from convpool.cli.tables import bytes_text
+    from convpool.cli.text import bytes_text
     from convpool.pictures.gallery import write_gallery
 
     paths = []

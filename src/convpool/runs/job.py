@@ -132,7 +132,7 @@ def run(
     total = len(source) if limit is None else min(limit, len(source))
     with claimed(logdir) as folder:
         work = _Work(report, arrays, every_layer)
-        animation = ""
+        closeups: tuple[str, ...] = ()
         if progress is not None:
             progress(0, total)
         start = time.monotonic()
@@ -142,8 +142,8 @@ def run(
             try:
                 for batch in batches:
                     work.step(batch, board)
-                    if animate and not animation:
-                        animation = _write_closeup(folder, work)
+                    if animate and not closeups:
+                        closeups = _write_closeup(folder, work)
                     if progress is not None:
                         progress(work.images, total)
             except KeyboardInterrupt:
@@ -151,8 +151,7 @@ def run(
                     raise
                 complete = False
         seconds = time.monotonic() - start
-        files = (animation,) if animation else ()
-        files += _write_results(
+        files = _write_results(
             folder,
             work,
             source.name,
@@ -170,7 +169,7 @@ def run(
             },
         )
     return RunSummary(
-        folder, report, work.images, work.steps, seconds, complete, work.values, files
+        folder, report, work.images, work.steps, seconds, complete, work.values, closeups + files
     )
 
 
@@ -236,11 +235,11 @@ def _write_results(folder: Path, work: _Work, data: str, facts: dict[str, Any]) 
     return (*pictures, "summary.json")
 
 
-def _write_closeup(folder: Path, work: _Work) -> str:
+def _write_closeup(folder: Path, work: _Work) -> tuple[str, ...]:
     name = "animation.html"
     first = work.report.layers[0].layer
     closeup(first, work.shown[0].maps[0], work.weights[0]).save(folder / name)
-    return name
+    return (name,)
 
 
 def _markdown(report: ChainReport) -> str:
