@@ -24,8 +24,10 @@ class Depth(IntEnum):
     """Output cells, which come while the film runs."""
     WRITTEN = 6
     OUTLINES = 7
-    LETTERS = 8
-    MARKS = 9
+    TARGETS = 8
+    """Outlines around what is written."""
+    LETTERS = 9
+    MARKS = 10
 
 
 @dataclass(slots=True)

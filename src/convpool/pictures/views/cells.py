@@ -39,8 +39,8 @@ def side_for(texts: Iterable[str], across: int, longest: float = _LONGEST) -> fl
         raise ArgumentError(
             "number of cells side by side",
             across,
-            f"at most {limit} to be told apart; draw a part of the input: "
-            "--crop 16x16, or crop=(16, 16)",
+            f"at most {limit} to be told apart; draw a part of the input (--crop 16x16, "
+            "crop=(16, 16)) or fewer channels",
         )
     widest = max((width(text, LETTERS) for text in texts), default=0.0)
     wanted = min(max(_SIDE, float(round(widest + _MARGIN))), _LARGEST_SIDE)
@@ -98,7 +98,8 @@ class Cells:
     def outline(self, rows: range, columns: range, role: Role, shown: range) -> None:
         """Draw a frame around cells."""
         points = self.grid.outline(rows, columns)
-        self.canvas.add(Depth.OUTLINES, Polygon(points, role, shown, filled=False))
+        depth = Depth.TARGETS if role is Role.TARGET else Depth.OUTLINES
+        self.canvas.add(depth, Polygon(points, role, shown, filled=False))
 
     def frame(self, rows: range, columns: range, role: Role, shown: range) -> None:
         """Draw a frame around cells, behind them."""

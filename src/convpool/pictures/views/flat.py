@@ -1,8 +1,12 @@
 """Grids side by side: what the window reads over its kernel and products, and the output."""
 
+from collections.abc import Iterator
+
 from convpool.pictures.drawing import Drawing
 from convpool.pictures.frames import Film
+from convpool.pictures.frames.frame import Array
 from convpool.pictures.views.cells import side_for
+from convpool.pictures.views.indices import IndexPart, OriginPart
 from convpool.pictures.views.label import LABEL
 from convpool.pictures.views.layers import channels_read
 from convpool.pictures.views.output import OutputPart, output_lines
@@ -39,12 +43,13 @@ def flat_part(plane: Plane, shades: Shades, *, stamped: bool = False) -> Part:
     slots = range(len(channels_read(film, 0)))
     rows, columns = output_lines(film, stamped=stamped)
     across = len(slots) * len(plane.columns) + len(columns)
+    across += film.origin.input.shape[2] if film.origin else 0
     side = side_for(texts((film.input, film.output)), max(across, len(plane.rows), len(rows)))
     planes = tuple(PlanePart(plane, shades, side, slot) for slot in slots)
     if not film.fits:
         return Beside(planes)
-    if isinstance(film.spec, MaxPool2dSpec | MaxUnpool2dSpec):
-        return Beside((*planes, OutputPart(film, shades, side, 0, stamped)), WIDE)
+    if film.indices is not None:
+        return Beside(tuple(_with_indices(planes[0], film.indices, stamped=stamped)), WIDE)
     kernel = film.spec.kernel_size
     weights = () if film.weight is None else (film.weight,)
     small = side_for(texts((*weights, film.output)), max(2 * len(slots) * kernel[1], kernel[0]))
@@ -52,3 +57,18 @@ def flat_part(plane: Plane, shades: Shades, *, stamped: bool = False) -> Part:
     parts = tuple(Beneath(pair, NEAR) for pair in zip(planes, kernels, strict=True))
     drop = planes[0].height + NEAR + LABEL
     return Beside((Beside(parts), OutputPart(film, shades, side, drop, stamped)), WIDE)
+
+
+def _with_indices(read: PlanePart, indices: Array, *, stamped: bool) -> Iterator[Part]:
+    """Yield the parts of a max pooling, or of the round trip to it and back."""
+    film, shades, side = read.plane.film, read.shades, read.side
+    if isinstance(film.spec, MaxUnpool2dSpec):
+        if film.origin is not None:
+            yield OriginPart(film.origin, shades, side)
+        yield Beneath((read, IndexPart(film, indices, side)), NEAR)
+        yield OutputPart(film, shades, side, 0, stamped)
+        return
+    yield read
+    written = OutputPart(film, shades, side)
+    found = film.spec.return_indices if isinstance(film.spec, MaxPool2dSpec) else False
+    yield Beneath((written, IndexPart(film, indices, side)), NEAR) if found else written

@@ -35,7 +35,7 @@ class Entry:
     @property
     def width(self) -> float:
         """Pixels up to the next entry."""
-        return _SWATCH + 5 + width(self.text, _SIZE) + 12
+        return _SWATCH + 6 + width(self.text, _SIZE) + 12
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Legend:
             x = left
             for entry in row:
                 _swatch(canvas, entry.role, (x, top + (_ROW - _SWATCH) / 2), shown)
-                at = (x + _SWATCH + 5, top + _ROW / 2)
+                at = (x + _SWATCH + 6, top + _ROW / 2)
                 canvas.add(Depth.LETTERS, Text(at, entry.text, _SIZE, Role.PLAIN, shown, "start"))
                 x += entry.width
             top += _ROW
@@ -115,7 +115,7 @@ def _scale_lines(shades: Shades, room: float) -> Iterator[str]:
 
 
 def _swatch(canvas: Canvas, role: Role, at: Point, shown: range) -> None:
-    x, y = at
+    x, y = at[0] + 1, at[1]
     points = ((x, y), (x + _SWATCH, y), (x + _SWATCH, y + _SWATCH), (x, y + _SWATCH))
     canvas.add(Depth.CELLS, Polygon(points, role, shown, filled=role not in _OUTLINES))
 

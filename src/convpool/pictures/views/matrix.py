@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from convpool.pictures.drawing import Drawing, Line, Point, Role
 from convpool.pictures.frames import Film, Frame
 from convpool.pictures.views.canvas import Canvas, Depth
-from convpool.pictures.views.cells import Cells, side_for
+from convpool.pictures.views.cells import LETTERS, Cells, side_for
 from convpool.pictures.views.grid import Grid
 from convpool.pictures.views.label import LABEL, put_label
+from convpool.pictures.views.letters import width
 from convpool.pictures.views.page import page
 from convpool.pictures.views.part import Spans
 from convpool.pictures.views.values import Kind, Shades, texts
@@ -61,7 +62,7 @@ class MatrixPart:
     @property
     def width(self) -> float:
         """In pixels."""
-        return (self.film.input.size + 1) * self.side + _GAP + 30
+        return (self.film.input.size + 1) * self.side + _GAP + 24
 
     @property
     def height(self) -> float:
@@ -97,12 +98,9 @@ class MatrixPart:
         above, middle, beside = self._grids(canvas, at)
         always = spans.always
         put_label(canvas, at, "input, row by row", self.width, always)
-        transposed = isinstance(self.film.spec, ConvTranspose2dSpec)
-        name = "transposed matrix" if transposed else "matrix"
-        size = f"{self.film.output.size}×{self.film.input.size}"
-        under = (at[0], middle.grid.origin[1] - LABEL)
-        put_label(canvas, under, f"{name} {size}", beside.grid.origin[0] - at[0] - 4, always)
-        put_label(canvas, (beside.grid.origin[0], under[1]), "output", self.side + 30, always)
+        under, room = (at[0], middle.grid.origin[1] - LABEL), beside.grid.origin[0] - at[0] - 4
+        put_label(canvas, under, self._name(room), room, always)
+        put_label(canvas, (beside.grid.origin[0], under[1]), "output", self.side + 24, always)
         for column, value in enumerate(self.film.input.ravel().tolist()):
             above.put((0, column), Role.INPUT, value, always, Depth.CELLS)
         self._rule(canvas, middle, always)
@@ -113,6 +111,13 @@ class MatrixPart:
             if since is not None:
                 known = range(since, always.stop)
                 beside.put((row, 0), Role.OUTPUT, value, known, Depth.WRITTEN)
+
+    def _name(self, room: float) -> str:
+        """The longest name of the matrix for which there is room."""
+        size = f"{self.film.output.size}×{self.film.input.size}"
+        turned = isinstance(self.film.spec, ConvTranspose2dSpec)
+        names = (f"transposed matrix {size}", f"transposed {size}") if turned else (f"matrix {size}",)
+        return next((name for name in names if width(name, LETTERS) <= room), size)
 
     def _rule(self, canvas: Canvas, cells: Cells, always: range) -> None:
         """Outline the matrix, with lines between the rows of the image on either side."""

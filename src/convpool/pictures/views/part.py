@@ -93,12 +93,10 @@ class Beside:
     Args:
         parts: from left to right.
         gap: pixels between them.
-        middle: whether their middles are level, else their upper edges.
     """
 
     parts: tuple[Part, ...]
     gap: float = GAP
-    middle: bool = False
 
     @property
     def width(self) -> float:
@@ -117,9 +115,9 @@ class Beside:
 
     def places(self, at: Point) -> list[tuple[Part, Point]]:
         """Return each part with its upper left corner."""
-        (x, y), height, placed = at, self.height, list[tuple[Part, Point]]()
+        (x, y), placed = at, list[tuple[Part, Point]]()
         for part in self.parts:
-            placed.append((part, (x, y + (height - part.height) / 2 * self.middle)))
+            placed.append((part, (x, y)))
             x += part.width + self.gap
         return placed
 
@@ -136,15 +134,17 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Beneath:
-    """Parts one beneath the other, each in the middle.
+    """Parts one beneath the other.
 
     Args:
         parts: from above.
         gap: pixels between them.
+        middle: whether their middles are in line, else their left edges.
     """
 
     parts: tuple[Part, ...]
     gap: float = GAP
+    middle: bool = True
 
     @property
     def width(self) -> float:
@@ -165,7 +165,7 @@ class Beneath:
         """Return each part with its upper left corner."""
         (x, y), width, placed = at, self.width, list[tuple[Part, Point]]()
         for part in self.parts:
-            placed.append((part, (x + (width - part.width) / 2, y)))
+            placed.append((part, (x + (width - part.width) / 2 * self.middle, y)))
             y += part.height + self.gap
         return placed
 

@@ -68,16 +68,10 @@ class Plane:
                 source = row // self.step[0], column // self.step[1]
                 if inside and 0 <= source[0] < height and 0 <= source[1] < width:
                     yield (row, column), Role.INPUT, self.film.input.item(channel, *source)
-                elif self.reaches(row, column):
-                    yield (row, column), Role.PADDING, self._padding(channel, row, column)
                 else:
-                    yield (row, column), Role.REFUSED, math.nan
-
-    def reaches(self, row: int, column: int) -> bool:
-        """Tell whether a cell lies on the padded plane, or is one that ceil_mode's window adds."""
-        if self.axes is None or not self.film.fits:
-            return self.axes is None or self._padded(row, column)
-        return True
+                    value = self._padding(channel, row, column)
+                    there = self.film.fits or not math.isnan(value)
+                    yield (row, column), Role.PADDING if there else Role.REFUSED, value
 
     def unread(self) -> Iterator[tuple[range, range]]:
         """Yield boxes, as rows and columns, that no window reads: cut off, or between strides."""
@@ -98,24 +92,31 @@ class Plane:
             if right:
                 yield rows, range(self.columns.stop - right, self.columns.stop)
 
-    def _padded(self, row: int, column: int) -> bool:
-        assert self.axes is not None  # noqa: S101 - asked for windows only
-        return all(
-            -axis.before <= position < axis.size + axis.after
-            for axis, position in zip(self.axes, (row, column), strict=True)
-        )
-
     def _padding(self, channel: int, row: int, column: int) -> float:
-        spec = self.film.spec
+        """The value of a cell beside the input; NaN where a geometry that doesn't fit has none."""
+        spec, axes = self.film.spec, self.axes
+        if not self.film.fits and not (axes and _on(axes[0], row) and _on(axes[1], column)):
+            return math.nan
         if isinstance(spec, MaxPool2dSpec):
             return -math.inf
-        if isinstance(spec, Conv2dSpec):
-            height, width = self.film.input.shape[1:]
-            source_row = source_index(row, height, spec.padding_mode)
-            source_column = source_index(column, width, spec.padding_mode)
-            if source_row is not None and source_column is not None:
-                return self.film.input.item(channel, source_row, source_column)
-        return 0.0
+        if not isinstance(spec, Conv2dSpec):
+            return 0.0
+        sources = [
+            source_index(place, size, spec.padding_mode)
+            for place, size in zip((row, column), self.film.input.shape[1:], strict=True)
+        ]
+        if None in sources:
+            return 0.0
+        there = all(
+            source in range(size)
+            for source, size in zip(sources, self.film.input.shape[1:], strict=True)
+        )
+        return float(self.film.input[channel][tuple(sources)]) if there else math.nan
+
+
+def _on(axis: Window, place: int) -> bool:
+    """Whether a place lies on the padded axis."""
+    return -axis.before <= place < axis.size + axis.after
 
 
 def input_plane(film: Film) -> Plane:
