@@ -40,7 +40,7 @@ def part(drawing: Drawing, frames: range) -> Drawing:
 
 
 def strip(drawing: Drawing, columns: int | None = None) -> Drawing:
-    """Return a still of all frames, row by row.
+    r"""Return a still of all frames, row by row.
 
     Args:
         drawing: whose frames to show.
@@ -52,7 +52,7 @@ def strip(drawing: Drawing, columns: int | None = None) -> Drawing:
     Example:
         >>> film = Drawing(100, 50, (), ("a", "b", "c"), "three", 8)
         >>> strip(film, 2).width, strip(film, 2).height, strip(film).captions
-        (224.0, 124.0, ('a\\nb\\nc',))
+        (224.0, 124.0, ('a\nb\nc',))
     """
     if columns is None:
         tall = drawing.count * drawing.height / drawing.width

@@ -11,7 +11,8 @@ _SIGNS = (  # by the weights (none, light, heavy) up, right, down, left: the las
 _DASHED = {"─": "╌", "│": "╎"}
 
 Weights = tuple[int, int, int, int]  # up, right, down, left
-BOX_SIGNS: dict[Weights, str] = dict(zip(product(range(3), repeat=4), _SIGNS, strict=True))
+_ALL_WEIGHTS = product(range(3), range(3), range(3), range(3))
+BOX_SIGNS: dict[Weights, str] = dict(zip(_ALL_WEIGHTS, _SIGNS, strict=True))
 
 
 def sign(weights: Weights, *, dashed: bool) -> str:

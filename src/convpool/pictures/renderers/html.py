@@ -1,7 +1,7 @@
 """A drawing as one HTML file with play, steps, slider and speed: it needs no network.
 
-The file holds the shapes as JSON, the theme as a stylesheet, and `player.js`, which shows the groups
-of shapes whose frames include the current one. It knows no layer and computes no geometry.
+The file holds the shapes as JSON, the theme as a stylesheet, and `player.js`, which shows the
+groups of shapes whose frames include the current one. It knows no layer and computes no geometry.
 """
 
 import json

@@ -25,8 +25,8 @@ def svg(drawing: Drawing, look: Look) -> bytes:
     Example:
         >>> from convpool.pictures.drawing import Role, Text
         >>> hello = Text((8, 8), "hi", 8, Role.PLAIN, range(1))
-        >>> svg(Drawing(16, 16, (hello,), ("a greeting",), "hello", 8), Look())[-42:]
-        b'<text class="plain" x="8" y="10.88" font-size="8">hi</text></svg>'[-42:]
+        >>> svg(Drawing(16, 16, (hello,), ("a greeting",), "hello", 8), Look())[-65:]
+        b'<text class="plain" x="8" y="10.88" font-size="8">hi</text></svg>'
     """
     return svg_text(drawing, look).encode()
 
