@@ -75,10 +75,11 @@ def animate(
         raise ArgumentError("layer", layer, "given, such as 'Conv2d(1, 1, 3)', or --gallery DIR")
     spec = parse_layer(layer)  # before the imports: they take longer than finding a slip
 
-    from convpool.pictures.animation import Animation, drawn, look_of
+    from convpool.pictures.animation import Animation, look_of
     from convpool.pictures.frames import film
     from convpool.pictures.frames.values import cropped
     from convpool.pictures.renderers import renderer
+    from convpool.pictures.views import draw
 
     look = look_of(theme=theme, speed=speed, scale=scale)
     if output is not None:
@@ -95,7 +96,7 @@ def animate(
         fine=fine,
         channel=channel,
     )
-    shown = Animation(drawn(_cut(told, frames), view), look)
+    shown = Animation(draw(_cut(told, frames), view), look)
     if frame is not None:
         shown = shown.frame(frame)
     if strip:

@@ -8,14 +8,14 @@ from typing import Any
 from convpool.errors import ArgumentError, ArgumentTypeError
 from convpool.pictures.cutting import part, strip
 from convpool.pictures.drawing import Drawing
-from convpool.pictures.frames import Film, film
+from convpool.pictures.frames import film
 from convpool.pictures.frames.film import layer_of
 from convpool.pictures.frames.values import cropped
 from convpool.pictures.renderers import renderer, save
 from convpool.pictures.renderers.look import Look
 from convpool.pictures.themes import theme_named
-from convpool.pictures.views import VIEWS
-from convpool.spec import ConvolutionSpec, ConvTranspose2dSpec, LayerSpec
+from convpool.pictures.views import draw
+from convpool.spec import LayerSpec
 from convpool.spec.arguments import integer
 
 _CONTROLS = 64  # pixels that the player's buttons take beneath the picture
@@ -104,7 +104,8 @@ def animate(
             default) or "sequence".
         bias: one number a filter; None adds nothing.
         indices: for MaxUnpool2d, of the input's shape; None makes some by pooling.
-        view: one of `convpool.pictures.views.VIEWS`; None for the one that suits the layer.
+        view: one of those that the layer has ("flat", "stacked", "channels", "matrix", for
+            transposed layers also "scatter", "stuffed", "linked"); None for the usual one.
         theme: "light" or "dark".
         speed: 1 shows each frame for half a second, 2 for a quarter.
         fine: one frame for each product, instead of one for each output cell.
@@ -126,33 +127,7 @@ def animate(
     told = film(spec, image, weight, bias, indices=indices, fine=fine, channel=channel)
     if frames is not None:
         told = told.cut(*frames)
-    return Animation(drawn(told, view), look_of(theme=theme, speed=speed))
-
-
-def drawn(told: Film, view: str | None = None) -> Drawing:
-    """Return a film in one of the views.
-
-    Raises:
-        ArgumentError: there is no such view, or it can't show this layer.
-    """
-    name = view or default_view(told.spec)
-    if name not in VIEWS:
-        raise ArgumentError("view", view, f"one of {', '.join(VIEWS)}")
-    return VIEWS[name](told)
-
-
-def default_view(spec: LayerSpec) -> str:
-    """Return the view that suits a layer.
-
-    Example:
-        >>> from convpool.spec import MaxPool2dSpec
-        >>> default_view(MaxPool2dSpec(2))
-        'flat'
-    """
-    if isinstance(spec, ConvTranspose2dSpec):
-        return "scatter"
-    several = isinstance(spec, ConvolutionSpec) and spec.in_channels + spec.out_channels > 2
-    return "channels" if several else "flat"
+    return Animation(draw(told, view), look_of(theme=theme, speed=speed))
 
 
 def look_of(*, theme: str = "light", speed: float = 1.0, scale: float = 1.0) -> Look:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from convpool.errors import DataError
 from convpool.files import write_whole
-from convpool.pictures.animation import Animation, drawn, look_of
+from convpool.pictures.animation import Animation, look_of
 from convpool.pictures.exhibits import Exhibit, exhibits
 from convpool.pictures.frames import film
+from convpool.pictures.views import draw
 
 _TITLE = "Convolution arithmetic"
 _ABOUT = (
@@ -39,7 +40,7 @@ def write_gallery(folder: str | os.PathLike[str], *, theme: str = "light") -> It
     for exhibit in shown:
         told = film(exhibit.layer, exhibit.input, exhibit.weight)
         path = target / f"{exhibit.name}.gif"
-        Animation(drawn(told, exhibit.view), look).save(path)
+        Animation(draw(told, exhibit.view), look).save(path)
         yield path
     for name, page in (("README.md", markdown(shown)), ("index.html", html(shown))):
         write_whole(target / name, page.encode())
