@@ -78,9 +78,7 @@ class Cells:
         self, place: tuple[int, int], role: Role, shown: range, depth: Depth = Depth.CELLS
     ) -> None:
         """Draw a cell that has no number yet."""
-        self.canvas.add(
-            depth, Polygon(self.grid.cell(*place), role, shown, filled=False)
-        )
+        self.canvas.add(depth, Polygon(self.grid.cell(*place), role, shown, filled=False))
 
     def light(
         self,
@@ -121,7 +119,9 @@ class Cells:
         corner = self.grid.corner
         row, column = place
         points = (corner(row, column), corner(row, column + 0.42), corner(row + 0.42, column))
-        self.canvas.add(Depth.MARKS, Polygon(self.grid.cell(*place), Role.CHOSEN, shown, None, False))
+        self.canvas.add(
+            Depth.MARKS, Polygon(self.grid.cell(*place), Role.CHOSEN, shown, None, False)
+        )
         self.canvas.add(Depth.MARKS, Polygon(points, Role.CHOSEN, shown))
 
     def number(

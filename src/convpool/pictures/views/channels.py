@@ -121,9 +121,7 @@ class ChannelsPart:
             for channel in channels_read(film, target):
                 self._stay_kernel(canvas, at, (target, channel), always)
 
-    def _stay_kernel(
-        self, canvas: Canvas, at: Point, pair: tuple[int, int], always: range
-    ) -> None:
+    def _stay_kernel(self, canvas: Canvas, at: Point, pair: tuple[int, int], always: range) -> None:
         """Draw the kernel that joins an output channel and an input channel."""
         kernel = self._kernel(canvas, at, *pair)
         weights = filter_of(self.plane.film, *pair)
@@ -136,9 +134,7 @@ class ChannelsPart:
             for column in kernel.grid.columns:
                 kernel.empty((row, column), Role.FAINT, always)
 
-    def _name(
-        self, canvas: Canvas, cells: Cells, name: str, room: float, always: range
-    ) -> None:
+    def _name(self, canvas: Canvas, cells: Cells, name: str, room: float, always: range) -> None:
         x, y = cells.grid.corner(cells.grid.rows.start, cells.grid.columns.start)
         put_label(canvas, (x, y - LABEL), name, room, always)
 
@@ -166,8 +162,6 @@ class ChannelsPart:
         first = at[1] + LABEL + len(self.plane.rows) * self.side + GAP
         return first + target * (self._row + GAP) + LABEL
 
-    def _cells(
-        self, canvas: Canvas, at: Point, lines: tuple[range, range], kind: Kind
-    ) -> Cells:
+    def _cells(self, canvas: Canvas, at: Point, lines: tuple[range, range], kind: Kind) -> Cells:
         grid = Grid.upright(*lines, left=at[0], top=at[1], side=self.side)
         return Cells(canvas, grid, kind, self.shades, self.side)

@@ -11,7 +11,7 @@ LINE = 1.4
 _ELLIPSIS = "…"
 _WIDTHS = {
     **dict.fromkeys(" .,:;'|!ijl[]", 0.34),
-    **dict.fromkeys("()-frtI/\"", 0.42),
+    **dict.fromkeys('()-frtI/"', 0.42),
     "*": 0.5,
     **dict.fromkeys("mwMW@%…—→", 0.98),
     **dict.fromkeys("+=<>×−≤≥∞·", 0.84),
