@@ -6,12 +6,13 @@ nothing reads are hatched. Values run from blue over the background's neutral to
 stand out from what they lie on by a contrast of at least 4.5 (WCAG 2, success criterion 1.4.3).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from convpool.errors import ArgumentError
-from convpool.pictures.drawing import Line, Polygon, Role, Shape, Text
+from convpool.pictures.drawing import Line, Role, Shape, Text
 
 Colour = tuple[int, int, int]  # red, green and blue, 0..255
 
@@ -24,12 +25,14 @@ class Ink:
     """How the shapes of a role look.
 
     Args:
-        stroke: the colour of outlines, lines and hatching.
+        stroke: the colour of outlines and lines.
         fill: the colour within, None for none.
         letters: the colour of text.
         width: of lines, in pixels at scale 1.
         dash: the lengths of strokes and gaps, () for an unbroken line.
         hatch: the distance between the lines of its hatching, 0 for none.
+        casing: how far the background shows on both sides of its lines, which sets them off from
+            whatever shade they cross.
     """
 
     stroke: Colour
@@ -38,6 +41,12 @@ class Ink:
     width: float = 1.0
     dash: tuple[float, ...] = ()
     hatch: float = 0.0
+    casing: float = 0.0
+
+    @property
+    def hatching(self) -> Colour:
+        """The colour of hatching: fainter than the outline, so that letters on it can be read."""
+        return blend(self.stroke, self.fill, 0.5) if self.fill else self.stroke
 
 
 @dataclass(frozen=True)
@@ -108,8 +117,8 @@ def step(value: float) -> int:
         >>> step(-1.0), step(0.0), step(float("inf")), step(float("nan"))
         (0, 16, 32, 16)
     """
-    if value != value:
-        value = 0.0
+    if math.isnan(value):
+        return STEPS // 2
     return round((max(-1.0, min(1.0, value)) + 1) / 2 * (STEPS - 1))
 
 
@@ -181,9 +190,10 @@ def _ink(
     width: float = 1.0,
     dash: tuple[float, ...] = (),
     hatch: float = 0.0,
+    casing: float = 0.0,
 ) -> Ink:
     within = None if fill is None else _colour(fill)
-    return Ink(_colour(stroke), within, _colour(letters), width, dash, hatch)
+    return Ink(_colour(stroke), within, _colour(letters), width, dash, hatch, casing)
 
 
 _DASHED, _DASH_DOTTED = (3.0, 3.0), (7.0, 3.0, 2.0, 3.0)
@@ -196,16 +206,16 @@ _LIGHT = Theme(
         Role.WEIGHT: _ink("bb6a98", "f7e3ee", "6d1f4c"),
         Role.OUTPUT: _ink("2aa982", "d3f0e6", "0b4a38"),
         Role.PADDING: _ink("9aa3ae", "f7f8f9", "59626e", dash=_DASHED),
-        Role.WINDOW: _ink("d55e00", "ffdcb8", "8a3c00", 3.0),
-        Role.TARGET: _ink("00694e", "9fe0cb", "00513c", 3.0),
-        Role.CHOSEN: _ink("6b5f00", "f5e94f", "4d4400", 2.5),
+        Role.WINDOW: _ink("d55e00", "ffdcb8", "8a3c00", 3.0, casing=1.5),
+        Role.TARGET: _ink("00694e", "9fe0cb", "00513c", 3.0, casing=1.5),
+        Role.CHOSEN: _ink("6b5f00", "f5e94f", "4d4400", 2.5, casing=1.5),
         Role.UNVISITED: _ink("8a929d", "eceef1", "4f5763", hatch=6.0),
         Role.REFUSED: _ink("b3261e", "fbe4e2", "8f1a13", 2.0, _DASH_DOTTED, 9.0),
-        Role.LINK: _ink("d55e00", None, "8a3c00", 1.5),
+        Role.LINK: _ink("d55e00", None, "8a3c00", 1.5, casing=1.0),
         Role.PLAIN: _ink("333b47", None, "1c212b"),
         Role.FAINT: _ink("c3c9d1", None, "5c6571"),
     },
-    shades=(_colour("1f6fb4"), _colour("ffffff"), _colour("e07b1a")),
+    shades=(_colour("1f77b8"), _colour("ffffff"), _colour("e69f00")),
     letters_on_shades=(_colour("000000"), _colour("ffffff")),
 )
 
@@ -217,16 +227,16 @@ _DARK = Theme(
         Role.WEIGHT: _ink("b5709b", "4a2340", "fadcef"),
         Role.OUTPUT: _ink("2f9e7c", "0f4437", "c4f3e2"),
         Role.PADDING: _ink("6c7684", "171c25", "aab3c0", dash=_DASHED),
-        Role.WINDOW: _ink("ff9a3d", "6b3a0c", "ffcf9e", 3.0),
-        Role.TARGET: _ink("4fe0b4", "14695a", "a8f5de", 3.0),
-        Role.CHOSEN: _ink("f0e442", "5d5600", "fff7a1", 2.5),
+        Role.WINDOW: _ink("ff9a3d", "6b3a0c", "ffcf9e", 3.0, casing=1.5),
+        Role.TARGET: _ink("4fe0b4", "14695a", "a8f5de", 3.0, casing=1.5),
+        Role.CHOSEN: _ink("f0e442", "5d5600", "fff7a1", 2.5, casing=1.5),
         Role.UNVISITED: _ink("76808e", "1e242e", "b4bcc8", hatch=6.0),
         Role.REFUSED: _ink("ff7a70", "4a1714", "ffc2bd", 2.0, _DASH_DOTTED, 9.0),
-        Role.LINK: _ink("ff9a3d", None, "ffcf9e", 1.5),
+        Role.LINK: _ink("ff9a3d", None, "ffcf9e", 1.5, casing=1.0),
         Role.PLAIN: _ink("c5ccd6", None, "edf0f4"),
         Role.FAINT: _ink("3c4552", None, "a3acb9"),
     },
-    shades=(_colour("4aa3ee"), _colour("1b212b"), _colour("f59a3c")),
+    shades=(_colour("4aa3ee"), _colour("1b212b"), _colour("f0b030")),
     letters_on_shades=(_colour("000000"), _colour("ffffff")),
 )
 

@@ -64,9 +64,7 @@ def film(
         >>> film("MaxPool2d(7)", "5x5").notes[0].text
         'kernel reach 1*(7-1)+1 = 7 > 0+5+0, the padded height'
     """
-    spec = parse_layer(layer) if isinstance(layer, str) else layer
-    if not isinstance(spec, LayerSpec):
-        raise ArgumentTypeError("layer", layer, "a layer, or text such as 'MaxPool2d(2)'")
+    spec = layer_of(layer)
     if indices is not None and not isinstance(spec, MaxUnpool2dSpec):
         raise ArgumentError("indices", indices, f"left out for {spec}")
     image, origin = image_of(spec, input), None
@@ -94,6 +92,15 @@ def film(
         indices=indices,
         origin=origin,
     )
+
+
+def layer_of(layer: str | LayerSpec) -> LayerSpec:
+    """Return a layer that is given as a value or as text."""
+    if isinstance(layer, str):
+        return parse_layer(layer)
+    if not isinstance(layer, LayerSpec):
+        raise ArgumentTypeError("layer", layer, "a layer, or text such as 'MaxPool2d(2)'")
+    return layer
 
 
 def _undone(

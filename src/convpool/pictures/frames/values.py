@@ -10,7 +10,8 @@ from convpool.arithmetic import Shape, axes_of
 from convpool.errors import ArgumentError, ArgumentTypeError
 from convpool.notation import input_shape
 from convpool.pictures.frames.frame import Array
-from convpool.spec import Conv2dSpec, ConvolutionSpec, LayerSpec, WindowSpec
+from convpool.spec import Conv2dSpec, ConvolutionSpec, LayerSpec, MaxUnpool2dSpec, WindowSpec
+from convpool.spec.arguments import pair
 
 IMAGE_SEED, WEIGHT_SEED = 0, 1
 _IMAGE, _WEIGHTS = (0, 1, 2, 3, 4, 5), (-2, -1, 1, 2)
@@ -75,6 +76,25 @@ def checked_shape(argument: str, shape: Shape) -> tuple[int, int, int]:
     if math.prod(image) > _MOST:
         raise ArgumentError(f"shape of {argument}", shape, f"of at most {_MOST:,} cells")
     return image[0], image[1], image[2]
+
+
+def cropped(spec: LayerSpec, input: Any, crop: tuple[int, int]) -> Array:
+    """Return the middle of an image, `crop` rows and columns or as many as there are.
+
+    Example:
+        >>> from convpool.spec import MaxPool2dSpec
+        >>> cropped(MaxPool2dSpec(2), [[1, 2, 3], [4, 5, 6], [7, 8, 9]], (1, 5)).tolist()
+        [[[4.0, 5.0, 6.0]]]
+    """
+    if isinstance(spec, MaxUnpool2dSpec):  # its indices are those of the whole plane
+        raise ArgumentError("crop", crop, f"left out for {spec}")
+    image = image_of(spec, input)
+    rows, columns = (
+        slice((size - kept) // 2, (size - kept) // 2 + kept)
+        for size, wanted in zip(image.shape[1:], pair("crop", crop, minimum=1), strict=True)
+        for kept in (min(size, wanted),)
+    )
+    return image[:, rows, columns]
 
 
 def weight_of(spec: LayerSpec, weight: Any) -> Array | None:

@@ -34,8 +34,8 @@ def hatching(corners: Sequence[Point], gap: float) -> list[Segment]:
 def dashes(points: Sequence[Point], pattern: Sequence[float]) -> Iterator[Segment]:
     """Yield the strokes of a dashed line, piece by piece.
 
-    Each piece is scaled to begin and end with half a stroke: corners are closed, and the common side
-    of two neighbouring cells has the same strokes from either.
+    Each piece is scaled to begin and end with half a stroke: corners are closed, and the common
+    side of two neighbouring cells has the same strokes from either.
 
     Args:
         points: where the line goes; a closed one ends where it begins.

@@ -1,0 +1,158 @@
+"""A drawing's frames as pixels, one after another: each draws only what has changed.
+
+Two frames of a film differ in a window and a few numbers. So the picture is kept; the shapes that
+leave or come say which boxes have changed, and these alone are painted anew.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convpool.pictures.drawing import Drawing
+from convpool.pictures.renderers.look import Look
+from convpool.pictures.renderers.painter import Box, extent, paint
+
+_MOST_BOXES = 48  # painted one by one; more are taken together
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What a frame changes in the one before.
+
+    Args:
+        left: where it lies in the picture, in pixels.
+        top: likewise.
+        pixels: (H, W, 4) of uint8: red, green, blue, and 255, or four zeros where nothing changes.
+    """
+
+    left: int
+    top: int
+    pixels: NDArray[np.uint8]
+
+
+def size(drawing: Drawing, look: Look) -> tuple[int, int]:
+    """Return width and height of its pictures in pixels."""
+    return max(1, round(drawing.width * look.scale)), max(1, round(drawing.height * look.scale))
+
+
+def still(drawing: Drawing, look: Look, frame: int = 0) -> Image.Image:
+    """Return one frame as an image in red, green and blue."""
+    return paint(drawing.frame(frame), look, (0, 0, *size(drawing, look)))
+
+
+def pictures(drawing: Drawing, look: Look) -> Iterator[tuple[Image.Image, list[Box]]]:
+    """Yield each frame and the boxes that may differ from the frame before.
+
+    It is one and the same image that changes from frame to frame.
+    """
+    width, height = size(drawing, look)
+    extents, starts, stops = _tables(drawing, look)
+    image = Image.new("RGB", (width, height), look.theme.background)
+    before = np.zeros(len(starts), bool)
+    for frame in range(drawing.count):
+        there = (starts <= frame) & (frame < stops)
+        if frame == 0:
+            boxes = [(0, 0, width, height)]
+        else:
+            boxes = _apart(_whole(extents[there != before], width, height))
+        for box in boxes:
+            seen = there & _touching(extents, box)
+            shapes = (drawing.shapes[index] for index in np.flatnonzero(seen))
+            image.paste(paint(shapes, look, box), box[:2])
+        before = there
+        yield image, boxes
+
+
+def changes(drawing: Drawing, look: Look) -> Iterator[Change]:
+    """Yield what each frame changes; the first one is whole, one without a change is one pixel."""
+    last: NDArray[Any] = np.empty(0)
+    for image, boxes in pictures(drawing, look):
+        if last.size == 0:
+            last = np.array(image)
+            yield Change(0, 0, np.dstack((last, np.full(last.shape[:2], 255, np.uint8))))
+            continue
+        left, top, right, bottom = _union(boxes) if boxes else (0, 0, 1, 1)
+        now = np.asarray(image.crop((left, top, right, bottom)))
+        differs = (now != last[top:bottom, left:right]).any(axis=2)
+        pixels = np.zeros((*differs.shape, 4), np.uint8)
+        pixels[differs, :3] = now[differs]
+        pixels[differs, 3] = 255
+        last[top:bottom, left:right] = now
+        yield _trimmed(Change(left, top, pixels))
+
+
+def _trimmed(change: Change) -> Change:
+    """The change without rows and columns at its edges in which nothing changes."""
+    differs = change.pixels[:, :, 3] > 0
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    if not rows.size:
+        return Change(change.left, change.top, change.pixels[:1, :1])
+    # WebP places pictures at even coordinates.
+    top, left = rows[0] - (rows[0] + change.top) % 2, columns[0] - (columns[0] + change.left) % 2
+    top, left = max(0, int(top)), max(0, int(left))
+    pixels = change.pixels[top : rows[-1] + 1, left : columns[-1] + 1]
+    return Change(change.left + left, change.top + top, pixels)
+
+
+def _tables(
+    drawing: Drawing, look: Look
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Where each shape lies, its first frame, and the one after its last."""
+    extents = np.array([extent(shape, look) for shape in drawing.shapes], np.float32)
+    starts = np.array([shape.shown.start for shape in drawing.shapes], np.int64)
+    stops = np.array([shape.shown.stop for shape in drawing.shapes], np.int64)
+    return extents.reshape(-1, 4), starts, stops
+
+
+def _whole(extents: NDArray[np.float32], width: int, height: int) -> list[Box]:
+    """The extents in whole pixels within the picture, left and top even."""
+    low = np.clip(np.floor(extents[:, :2]).astype(int) // 2 * 2, 0, None)
+    high = np.minimum(np.ceil(extents[:, 2:]).astype(int) + 1, (width, height))
+    joined = np.unique(np.hstack((low, high)), axis=0)
+    return [
+        (left, top, right, bottom)
+        for left, top, right, bottom in joined.tolist()
+        if left < right and top < bottom
+    ]
+
+
+def _apart(boxes: list[Box]) -> list[Box]:
+    """Boxes that cover the given ones and don't overlap."""
+    if len(boxes) > _MOST_BOXES:
+        return [_union(boxes)]
+    apart: list[Box] = []
+    for box in boxes:
+        joined = box
+        while touching := [other for other in apart if _overlap(joined, other)]:
+            apart = [other for other in apart if other not in touching]
+            joined = _union([joined, *touching])
+        apart.append(joined)
+    return apart
+
+
+def _union(boxes: Sequence[Box]) -> Box:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def _overlap(first: Box, second: Box) -> bool:
+    return (
+        first[0] < second[2]
+        and second[0] < first[2]
+        and first[1] < second[3]
+        and second[1] < first[3]
+    )
+
+
+def _touching(extents: NDArray[np.float32], box: Box) -> NDArray[np.bool_]:
+    left, top, right, bottom = box
+    return (
+        (extents[:, 0] < right)
+        & (extents[:, 2] > left)
+        & (extents[:, 1] < bottom)
+        & (extents[:, 3] > top)
+    )

@@ -1,0 +1,109 @@
+"""A drawing in a terminal: one frame as text, or all of them in place, one after another.
+
+Cells become boxes of characters with the numbers in them, so that they can be read, searched and
+copied; slanted views become half blocks. Without colours no escape code is written at all.
+"""
+
+import math
+import os
+import shutil
+import time
+from itertools import count, groupby
+from typing import TextIO
+
+from convpool.pictures.drawing import Drawing, Point
+from convpool.pictures.renderers.dots import braille, half_blocks
+from convpool.pictures.renderers.look import Look
+from convpool.pictures.renderers.text_page import Character, TextPage, upright
+from convpool.pictures.themes import Theme
+
+_CELL_COLUMNS = (6, 5, 4, 3)  # of one cell: the most that fit are taken
+_CELL_ROWS = 2
+_WIDEST = 100  # columns of a view that is drawn in dots
+
+_HIDE, _SHOW, _PLAIN = "\x1b[?25l", "\x1b[?25h", "\x1b[0m"
+
+
+def text(drawing: Drawing, frame: int, look: Look, columns: int, *, colours: bool) -> str:
+    """Return one frame as lines of text, its caption last.
+
+    Args:
+        drawing: what to show.
+        frame: number of the frame, from 0.
+        look: its theme.
+        columns: of the terminal; what is wider is cut off.
+        colours: whether escape codes of 24-bit colours may be written.
+    """
+    page = _page(drawing, frame, look.theme, columns, colours=colours)
+    line = _coloured if colours else _bare
+    caption = f"{frame + 1}/{drawing.count}  {drawing.captions[frame]}"
+    return "\n".join((*map(line, page.characters), caption[:columns]))
+
+
+def play(drawing: Drawing, look: Look, stream: TextIO, times: int | None = 1) -> None:
+    """Show all frames in place; Ctrl-C ends it and leaves the last one seen.
+
+    Where the stream is no terminal, the frames are written one below another, without a pause.
+
+    Args:
+        drawing: what to show.
+        look: its theme, and the pace.
+        stream: where to, such as `sys.stdout`.
+        times: how often; None for ever.
+    """
+    columns, lines = shutil.get_terminal_size()
+    frames = range(drawing.count)
+    if not stream.isatty():
+        pages = (text(drawing, frame, look, columns, colours=False) for frame in frames)
+        stream.write("\n\n".join(pages) + "\n")
+        return
+    colours = "NO_COLOR" not in os.environ
+    shown = [text(drawing, frame, look, columns, colours=colours) for frame in frames]
+    rounds = count() if times is None else range(times)
+    height = 0
+    stream.write(_HIDE)
+    try:
+        for _ in rounds:
+            for page in shown:
+                rows = page.split("\n")[: max(1, lines - 1)]
+                up = f"\x1b[{height}A" if height else ""
+                stream.write(f"{up}\r" + "".join(f"{row}\x1b[K\n" for row in rows))
+                stream.flush()
+                height = len(rows)
+                time.sleep(look.seconds)
+    except KeyboardInterrupt:
+        pass  # the way to end it
+    finally:
+        stream.write(_PLAIN + _SHOW)
+        stream.flush()
+
+
+def _page(drawing: Drawing, frame: int, theme: Theme, columns: int, *, colours: bool) -> TextPage:
+    if not upright(drawing.shapes):
+        return (half_blocks if colours else braille)(drawing, frame, theme, min(columns, _WIDEST))
+    cells = drawing.width / drawing.cell
+    across = next((n for n in _CELL_COLUMNS if cells * n <= columns), _CELL_COLUMNS[-1])
+    rows = math.ceil(drawing.height / drawing.cell * _CELL_ROWS)
+
+    def place(point: Point) -> Point:
+        return point[0] / drawing.cell * across, point[1] / drawing.cell * _CELL_ROWS
+
+    page = TextPage(theme, min(columns, math.ceil(cells * across)), rows, place)
+    for shape in drawing.frame(frame):
+        page.draw(shape)
+    return page
+
+
+def _bare(characters: list[Character]) -> str:
+    return "".join(character.sign for character in characters).rstrip()
+
+
+def _coloured(characters: list[Character]) -> str:
+    runs = groupby(
+        characters, lambda at: (at.colour if at.sign != " " else at.fill, at.fill, at.bold)
+    )
+    line = ""
+    for (colour, fill, bold), run in runs:
+        codes = ";".join(map(str, (*([1] if bold else []), 38, 2, *colour, 48, 2, *fill)))
+        line += f"\x1b[0;{codes}m" + "".join(character.sign for character in run)
+    return line + _PLAIN

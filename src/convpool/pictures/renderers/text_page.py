@@ -1,0 +1,140 @@
+"""A frame of upright cells as characters: fills, box-drawing lines, and the numbers themselves."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from convpool.pictures.drawing import Line, Point, Polygon, Shape, Text
+from convpool.pictures.renderers.box_drawing import HEAVY, LIGHT, Weights, outline, sign
+from convpool.pictures.themes import Colour, Ink, Theme, blend
+
+_WIDE = 2.0  # pixels from which a line is heavy
+UPPER_HALF = "▀"
+
+
+@dataclass(slots=True)
+class Character:
+    """One place of a page."""
+
+    fill: Colour
+    colour: Colour
+    text: str = " "
+    bold: bool = False
+    weights: Weights = (0, 0, 0, 0)
+    dashed: bool = False
+
+    def letter(self, text: str, colour: Colour, bold: bool) -> None:
+        """Put a letter here, over whatever is here."""
+        if self.text == UPPER_HALF:
+            self.fill = blend(self.colour, self.fill, 0.5)
+        self.text, self.colour, self.bold, self.weights = text, colour, bold, (0, 0, 0, 0)
+
+    @property
+    def sign(self) -> str:
+        """What is printed."""
+        if any(self.weights):
+            return sign(self.weights, dashed=self.dashed)
+        return self.text
+
+
+@dataclass(frozen=True)
+class TextPage:
+    """Characters by row and column, and what is drawn on them.
+
+    Args:
+        theme: of its colours.
+        columns: across.
+        rows: down.
+        place: gives column and row, not yet rounded, of a point of the drawing.
+    """
+
+    theme: Theme
+    columns: int
+    rows: int
+    place: Callable[[Point], Point]
+    characters: list[list[Character]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        paper = self.theme.background
+        blank = [[Character(paper, paper) for _ in range(self.columns)] for _ in range(self.rows)]
+        object.__setattr__(self, "characters", blank)
+
+    def draw(self, shape: Shape) -> None:
+        """Draw a shape; a slanted line is left out."""
+        if isinstance(shape, Text):
+            self.write(shape)
+        elif isinstance(shape, Polygon):
+            self._polygon(shape, self.theme.ink(shape))
+        else:
+            self._line(shape, self.theme.ink(shape))
+
+    def write(self, text: Text) -> None:
+        """Write over what is there; what lies outside the page is left out."""
+        column, row = self.place(text.place)
+        colour = self.theme.ink(text).letters
+        before = {"start": 0, "middle": len(text.text) // 2, "end": len(text.text) - 1}
+        start = _nearest(column) - before[text.anchor]
+        for offset, letter in enumerate(text.text):
+            at = self._at(start + offset, _nearest(row))
+            if at is not None:
+                at.letter(letter, colour, text.bold)
+
+    def _polygon(self, polygon: Polygon, ink: Ink) -> None:
+        box = self._box(polygon.points)
+        if ink.fill is not None:
+            left, top, right, bottom = box
+            for row in range(top, bottom + 1):
+                for column in range(left, right + 1):
+                    at = self._at(column, row)
+                    if at is None:
+                        continue
+                    at.fill = ink.fill
+                    if left < column < right and top < row < bottom:
+                        at.text = "╱" if ink.hatch else " "
+                        at.colour, at.weights = ink.hatching, (0, 0, 0, 0)
+        self._outline(box, ink)
+
+    def _line(self, line: Line, ink: Ink) -> None:
+        for start, end in zip(line.points, line.points[1:], strict=False):
+            if start[0] == end[0] or start[1] == end[1]:
+                self._outline(self._box((start, end)), ink)
+
+    def _outline(self, box: tuple[int, int, int, int], ink: Ink) -> None:
+        weight = HEAVY if ink.width >= _WIDE else LIGHT
+        for column, row, weights in outline(*box):
+            at = self._at(column, row)
+            if at is None:
+                continue
+            was_dashed = at.dashed or not any(at.weights)
+            at.dashed = bool(ink.dash) and was_dashed and weight == LIGHT
+            up, right, down, left = (
+                max(old, new * weight) for old, new in zip(at.weights, weights, strict=True)
+            )
+            at.weights, at.colour, at.bold = (up, right, down, left), ink.stroke, False
+
+    def _box(self, points: Sequence[Point]) -> tuple[int, int, int, int]:
+        columns, rows = zip(*map(self.place, points), strict=True)
+        return (
+            _nearest(min(columns)),
+            _nearest(min(rows)),
+            _nearest(max(columns)),
+            _nearest(max(rows)),
+        )
+
+    def _at(self, column: int, row: int) -> Character | None:
+        if 0 <= row < self.rows and 0 <= column < self.columns:
+            return self.characters[row][column]
+        return None
+
+
+def upright(shapes: Sequence[Shape]) -> bool:
+    """Whether all polygons are rectangles with level sides, which characters can draw."""
+    return all(
+        len({x for x, _ in shape.points}) <= 2 and len({y for _, y in shape.points}) <= 2
+        for shape in shapes
+        if isinstance(shape, Polygon)
+    )
+
+
+def _nearest(number: float) -> int:
+    return math.floor(number + 0.5)
