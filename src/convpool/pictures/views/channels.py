@@ -54,13 +54,13 @@ class ChannelsPart:
     @property
     def width(self) -> float:
         """In pixels."""
-        outputs = max(self.plane.film.output.shape[2] * self.side, 60.0)
-        return self.plane.film.input.shape[0] * (self._column + GAP) + GAP + outputs
+        read, outputs = (len(self.plane.film.input), self.plane.film.output.shape[2] * self.side)
+        return read * (self._column + GAP) + GAP + max(float(outputs), 60.0)
 
     @property
     def height(self) -> float:
         """In pixels."""
-        rows = self.plane.film.output.shape[0] * (self._row + GAP)
+        rows = len(self.plane.film.output) * (self._row + GAP)
         return LABEL + len(self.plane.rows) * self.side + rows
 
     @property
@@ -69,8 +69,8 @@ class ChannelsPart:
 
     @property
     def _row(self) -> float:
-        kernel, output = self.plane.film.spec.kernel_size[0], self.plane.film.output.shape[1]
-        return LABEL + max(kernel, output) * self.side
+        height = int(self.plane.film.output.shape[1])
+        return LABEL + max(self.plane.film.spec.kernel_size[0], height) * self.side
 
     def move(self, canvas: Canvas, at: Point, number: int, frame: Frame) -> None:
         """Light what the current filter reads, and outline its kernels."""
@@ -88,8 +88,10 @@ class ChannelsPart:
             kernel = self._kernel(canvas, at, target, term.cell[0])
             cells.light(place, term.value if term.source == term.cell else 0.0, shown)
             if film.weight is None:
-                value = term.value if term.weight is None else term.weight
-                kernel.put(term.tap, Role.WEIGHT, value, shown, Depth.WRITTEN)
+                value, role = term.weight, Role.WEIGHT
+                if value is None:
+                    value, role = term.value, Role.INPUT
+                kernel.put(term.tap, role, value, shown, Depth.WRITTEN)
             if index == frame.step:
                 cells.outline_cell(place, Role.TARGET, shown)
                 kernel.outline_cell(term.tap, Role.TARGET, shown)
