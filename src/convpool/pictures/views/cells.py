@@ -15,7 +15,7 @@ LETTERS = 11.0
 _SMALLEST_LETTERS = 7.0
 _MARGIN = 4.0  # pixels of a cell's width that a number leaves free
 _SIDE, _LARGEST_SIDE, _SMALLEST_SIDE = 24.0, 42.0, 6.0
-_LONGEST = 1600.0  # pixels along one side of a picture
+_LONGEST = 1200.0  # pixels along one side of a picture
 _WITHOUT_SHADE = (Role.PADDING, Role.REFUSED)
 
 
@@ -32,7 +32,7 @@ def side_for(texts: Iterable[str], across: int, longest: float = _LONGEST) -> fl
 
     Example:
         >>> side_for(["1", "-12"], 10), side_for(["-1.25"], 10) > 24, side_for(["1"], 100)
-        (24.0, True, 16.0)
+        (24.0, True, 12.0)
     """
     limit = int(longest / _SMALLEST_SIDE)
     if across > limit:
