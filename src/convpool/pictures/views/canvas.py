@@ -79,5 +79,3 @@ def _identity(shape: Shape) -> Hashable:
     if isinstance(shape, Line):
         return (shape.points, shape.role, shape.arrow)
     return (shape.place, shape.text, shape.size, shape.role, shape.bold)
-
-

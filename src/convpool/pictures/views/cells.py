@@ -15,7 +15,7 @@ LETTERS = 11.0
 _SMALLEST_LETTERS = 7.0
 _MARGIN = 4.0  # pixels of a cell's width that a number leaves free
 _SIDE, _LARGEST_SIDE, _SMALLEST_SIDE = 24.0, 42.0, 6.0
-_LONGEST = 1600.0  # pixels along one side of a picture
+_LONGEST = 1200.0  # pixels along one side of a picture
 _WITHOUT_SHADE = (Role.PADDING, Role.REFUSED)
 
 
@@ -32,7 +32,7 @@ def side_for(texts: Iterable[str], across: int, longest: float = _LONGEST) -> fl
 
     Example:
         >>> side_for(["1", "-12"], 10), side_for(["-1.25"], 10) > 24, side_for(["1"], 100)
-        (24.0, True, 16.0)
+        (24.0, True, 12.0)
     """
     limit = int(longest / _SMALLEST_SIDE)
     if across > limit:
@@ -78,9 +78,7 @@ class Cells:
         self, place: tuple[int, int], role: Role, shown: range, depth: Depth = Depth.CELLS
     ) -> None:
         """Draw a cell that has no number yet."""
-        self.canvas.add(
-            depth, Polygon(self.grid.cell(*place), role, shown, filled=False)
-        )
+        self.canvas.add(depth, Polygon(self.grid.cell(*place), role, shown, filled=False))
 
     def light(
         self,
@@ -121,7 +119,9 @@ class Cells:
         corner = self.grid.corner
         row, column = place
         points = (corner(row, column), corner(row, column + 0.42), corner(row + 0.42, column))
-        self.canvas.add(Depth.MARKS, Polygon(self.grid.cell(*place), Role.CHOSEN, shown, None, False))
+        self.canvas.add(
+            Depth.MARKS, Polygon(self.grid.cell(*place), Role.CHOSEN, shown, None, False)
+        )
         self.canvas.add(Depth.MARKS, Polygon(points, Role.CHOSEN, shown))
 
     def number(

@@ -54,13 +54,13 @@ class ChannelsPart:
     @property
     def width(self) -> float:
         """In pixels."""
-        outputs = max(self.plane.film.output.shape[2] * self.side, 60.0)
-        return self.plane.film.input.shape[0] * (self._column + GAP) + GAP + outputs
+        read, outputs = (len(self.plane.film.input), self.plane.film.output.shape[2] * self.side)
+        return read * (self._column + GAP) + GAP + max(float(outputs), 60.0)
 
     @property
     def height(self) -> float:
         """In pixels."""
-        rows = self.plane.film.output.shape[0] * (self._row + GAP)
+        rows = len(self.plane.film.output) * (self._row + GAP)
         return LABEL + len(self.plane.rows) * self.side + rows
 
     @property
@@ -69,8 +69,8 @@ class ChannelsPart:
 
     @property
     def _row(self) -> float:
-        kernel, output = self.plane.film.spec.kernel_size[0], self.plane.film.output.shape[1]
-        return LABEL + max(kernel, output) * self.side
+        height = int(self.plane.film.output.shape[1])
+        return LABEL + max(self.plane.film.spec.kernel_size[0], height) * self.side
 
     def move(self, canvas: Canvas, at: Point, number: int, frame: Frame) -> None:
         """Light what the current filter reads, and outline its kernels."""
@@ -88,8 +88,10 @@ class ChannelsPart:
             kernel = self._kernel(canvas, at, target, term.cell[0])
             cells.light(place, term.value if term.source == term.cell else 0.0, shown)
             if film.weight is None:
-                value = term.value if term.weight is None else term.weight
-                kernel.put(term.tap, Role.WEIGHT, value, shown, Depth.WRITTEN)
+                value, role = term.weight, Role.WEIGHT
+                if value is None:
+                    value, role = term.value, Role.INPUT
+                kernel.put(term.tap, role, value, shown, Depth.WRITTEN)
             if index == frame.step:
                 cells.outline_cell(place, Role.TARGET, shown)
                 kernel.outline_cell(term.tap, Role.TARGET, shown)
@@ -121,9 +123,7 @@ class ChannelsPart:
             for channel in channels_read(film, target):
                 self._stay_kernel(canvas, at, (target, channel), always)
 
-    def _stay_kernel(
-        self, canvas: Canvas, at: Point, pair: tuple[int, int], always: range
-    ) -> None:
+    def _stay_kernel(self, canvas: Canvas, at: Point, pair: tuple[int, int], always: range) -> None:
         """Draw the kernel that joins an output channel and an input channel."""
         kernel = self._kernel(canvas, at, *pair)
         weights = filter_of(self.plane.film, *pair)
@@ -136,9 +136,7 @@ class ChannelsPart:
             for column in kernel.grid.columns:
                 kernel.empty((row, column), Role.FAINT, always)
 
-    def _name(
-        self, canvas: Canvas, cells: Cells, name: str, room: float, always: range
-    ) -> None:
+    def _name(self, canvas: Canvas, cells: Cells, name: str, room: float, always: range) -> None:
         x, y = cells.grid.corner(cells.grid.rows.start, cells.grid.columns.start)
         put_label(canvas, (x, y - LABEL), name, room, always)
 
@@ -166,8 +164,6 @@ class ChannelsPart:
         first = at[1] + LABEL + len(self.plane.rows) * self.side + GAP
         return first + target * (self._row + GAP) + LABEL
 
-    def _cells(
-        self, canvas: Canvas, at: Point, lines: tuple[range, range], kind: Kind
-    ) -> Cells:
+    def _cells(self, canvas: Canvas, at: Point, lines: tuple[range, range], kind: Kind) -> Cells:
         grid = Grid.upright(*lines, left=at[0], top=at[1], side=self.side)
         return Cells(canvas, grid, kind, self.shades, self.side)

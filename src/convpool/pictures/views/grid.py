@@ -30,9 +30,7 @@ class Grid:
     down: Point
 
     @classmethod
-    def upright(
-        cls, rows: range, columns: range, *, left: float, top: float, side: float
-    ) -> Self:
+    def upright(cls, rows: range, columns: range, *, left: float, top: float, side: float) -> Self:
         """Lay square cells of some side so that the first one's corner is at (left, top)."""
         origin = (left - columns.start * side, top - rows.start * side)
         return cls(rows, columns, origin, (side, 0), (0, side))

@@ -123,7 +123,7 @@ def _swatch(canvas: Canvas, role: Role, at: Point, shown: range) -> None:
 def _bar(canvas: Canvas, left: float, top: float, shown: range) -> None:
     side = _SWATCH * 0.75
     middle = top + _SWATCH / 2
-    ends = ((left + _SIGN / 2, "−"), (left + 1.5 * _SIGN + _STEPS * side, "+"))  # noqa: RUF001
+    ends = ((left + _SIGN / 2, "−"), (left + 1.5 * _SIGN + _STEPS * side, "+"))
     for x, sign in ends:
         canvas.add(Depth.LETTERS, Text((x, middle), sign, _SIZE, Role.PLAIN, shown))
     for number in range(_STEPS):
@@ -131,5 +131,3 @@ def _bar(canvas: Canvas, left: float, top: float, shown: range) -> None:
         x = left + _SIGN + number * side
         points = ((x, top), (x + side, top), (x + side, top + _SWATCH), (x, top + _SWATCH))
         canvas.add(Depth.CELLS, Polygon(points, Role.FAINT, shown, shade))
-
-

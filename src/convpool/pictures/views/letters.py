@@ -5,13 +5,14 @@ little room to spare. Lines are broken and shortened here, by one rule for all v
 """
 
 import re
+from functools import lru_cache
 
 LINE = 1.4
 """From one line to the next, in sizes of the font."""
 _ELLIPSIS = "…"
 _WIDTHS = {
     **dict.fromkeys(" .,:;'|!ijl[]", 0.34),
-    **dict.fromkeys("()-frtI/\"", 0.42),
+    **dict.fromkeys('()-frtI/"', 0.42),
     "*": 0.5,
     **dict.fromkeys("mwMW@%…—→", 0.98),
     **dict.fromkeys("+=<>×−≤≥∞·", 0.84),
@@ -27,8 +28,13 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
         >>> width("-12", 10) < width("-12", 10, bold=True) < width("-1.2e9", 10)
         True
     """
-    total = sum(_WIDTHS.get(sign, _CAPITAL if sign.isupper() else _OTHER) for sign in text)
-    return total * size * (_BOLD if bold else 1.0)
+    return _units(text) * size * (_BOLD if bold else 1.0)
+
+
+@lru_cache(maxsize=4096)
+def _units(text: str) -> float:
+    """Return the width in sizes of the font; most texts of a film are few and short."""
+    return sum(_WIDTHS.get(sign, _CAPITAL if sign.isupper() else _OTHER) for sign in text)
 
 
 def fitting(text: str, room: float, size: float, smallest: float) -> float | None:
@@ -72,15 +78,17 @@ def wrapped(
         ('Conv2d(3, 8,', 'kernel_size=(3, 3))')
     """
     words = _BREAKS.split(text.strip())
+    space = width(" ", size, bold=bold)
     broken: list[str] = []
-    line = words[0]
+    line, taken = words[0], width(words[0], size, bold=bold)
     for number, word in enumerate(words[1:], start=1):
-        if width(f"{line} {word}", size, bold=bold) <= room:
-            line = f"{line} {word}"
+        more = space + width(word, size, bold=bold)
+        if taken + more <= room:
+            line, taken = f"{line} {word}", taken + more
         elif len(broken) == lines - 1:
             line = " ".join([line, *words[number:]])
             break
         else:
             broken.append(elided(line, size, room, bold=bold))
-            line = word
+            line, taken = word, more - space
     return (*broken, elided(line, size, room, bold=bold))

@@ -1,4 +1,4 @@
-"""A transposed convolution three times over, frame by frame: stamps, zero-stuffed, and as a matrix."""
+"""A transposed convolution three times over: by stamps, zero-stuffed, and as a matrix."""
 
 from convpool.pictures.drawing import Drawing, Role
 from convpool.pictures.frames import Film
@@ -33,6 +33,10 @@ def arranged(parts: tuple[Part, Part, Part]) -> Part:
     """Put the third part beside or beneath the others, whichever makes the better picture."""
     first, second, third = parts
     pair = Beside((first, second), 2 * GAP)
-    below = Beneath((pair, third), GAP, middle=False)
-    right = Beside((Beneath((first, second), GAP, middle=False), third), 2 * GAP)
-    return min((below, right), key=lambda part: max(part.width / _WIDEST, part.height))
+    below: Part = Beneath((pair, third), GAP, middle=False)
+    right: Part = Beside((Beneath((first, second), GAP, middle=False), third), 2 * GAP)
+    return min((below, right), key=_extent)
+
+
+def _extent(part: Part) -> float:
+    return max(part.width / _WIDEST, part.height)

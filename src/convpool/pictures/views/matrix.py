@@ -116,7 +116,9 @@ class MatrixPart:
         """The longest name of the matrix for which there is room."""
         size = f"{self.film.output.size}×{self.film.input.size}"
         turned = isinstance(self.film.spec, ConvTranspose2dSpec)
-        names = (f"transposed matrix {size}", f"transposed {size}") if turned else (f"matrix {size}",)
+        names = (
+            (f"transposed matrix {size}", f"transposed {size}") if turned else (f"matrix {size}",)
+        )
         return next((name for name in names if width(name, LETTERS) <= room), size)
 
     def _rule(self, canvas: Canvas, cells: Cells, always: range) -> None:

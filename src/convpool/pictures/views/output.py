@@ -67,8 +67,8 @@ class OutputPart:
         y = at[1] + self._below
         for line, text in enumerate(totals(self.film, frame)):
             middle = (at[0], y + (line + 0.5) * _SIZE * LINE)
-            text = elided(text, _SIZE, self.width)
-            canvas.add(Depth.LETTERS, Text(middle, text, _SIZE, Role.PLAIN, shown, "start"))
+            line_text = elided(text, _SIZE, self.width)
+            canvas.add(Depth.LETTERS, Text(middle, line_text, _SIZE, Role.PLAIN, shown, "start"))
 
     def stay(self, canvas: Canvas, at: Point, spans: Spans) -> None:
         """Draw the empty cells, and each number from its frame on."""

@@ -14,7 +14,7 @@ from convpool.pictures.views.part import GAP, Spans
 from convpool.pictures.views.planes import Plane, input_plane, stuffed_plane
 from convpool.pictures.views.reading import is_last, put_plane, put_window
 from convpool.pictures.views.stuffed import WORDS
-from convpool.pictures.views.values import Kind, Shades, texts
+from convpool.pictures.views.values import Kind, texts
 from convpool.spec import ConvTranspose2dSpec
 
 _ACROSS, _DOWN = (0.96, 0.16), (-0.46, 0.46)
@@ -137,9 +137,7 @@ class StackedPart:
         across, down = len(columns) * self.side, len(rows) * self.side
         return _ACROSS[0] * across - _DOWN[0] * down, _ACROSS[1] * across + _DOWN[1] * down
 
-    def _slanted(
-        self, canvas: Canvas, at: Point, rows: range, columns: range, kind: Kind
-    ) -> Cells:
+    def _slanted(self, canvas: Canvas, at: Point, rows: range, columns: range, kind: Kind) -> Cells:
         across = (_ACROSS[0] * self.side, _ACROSS[1] * self.side)
         down = (_DOWN[0] * self.side, _DOWN[1] * self.side)
         first = (at[0] - len(rows) * down[0], at[1])

@@ -15,7 +15,7 @@ import numpy as np
 from convpool.pictures.frames import Film
 from convpool.pictures.frames.text import number_text
 
-_NAMES = {math.inf: "∞", -math.inf: "−∞"}  # noqa: RUF001 - a minus as wide as the sign
+_NAMES = {math.inf: "∞", -math.inf: "−∞"}
 
 
 class Kind(StrEnum):
