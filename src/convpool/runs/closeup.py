@@ -1,0 +1,32 @@
+"""What the first layer does to the middle of the first image, step by step."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.arithmetic import axes_of
+from convpool.pictures import Animation
+from convpool.pictures.animation import animate
+from convpool.spec import LayerSpec
+from convpool.weights import LayerWeights
+
+_SIDE = 12
+"""Pixels of an image that can be followed one by one."""
+_SPEED = 4.0  # there are some hundred frames
+
+
+def closeup(spec: LayerSpec, image: NDArray[np.float32], weights: LayerWeights | None) -> Animation:
+    """Return the animation of a layer's first output channel on a crop of an image (C, H, W).
+
+    The crop is of 12×12 pixels, or as many more as three windows need.
+    """
+    axes = axes_of(spec, (image.shape[1], image.shape[2]))
+    rows, columns = (max(_SIDE, axis.reach + 2 * axis.stride) for axis in axes)
+    return animate(
+        spec,
+        image,
+        None if weights is None else weights.weight,
+        None if weights is None else weights.bias,
+        channel=0,
+        speed=_SPEED,
+        crop=(rows, columns),
+    )
