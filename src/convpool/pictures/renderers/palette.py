@@ -1,6 +1,7 @@
 """The 255 colours of a theme's GIFs: its own, and the blends that smoothed edges need."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 from convpool.pictures.themes import Colour, Theme, blend
 
 TRANSPARENT = 255
-_BITS = 5  # of each of red, green and blue, by which the nearest colour is looked up
+_BITS = 6  # of each of red, green and blue, by which the nearest colour is looked up
+_UNKNOWN = -1
 
 
 class Palette:
@@ -21,7 +23,9 @@ class Palette:
     def __init__(self, theme: Theme) -> None:
         wanted = dict.fromkeys((*_plain(theme), *_blends(theme)))
         self.colours: tuple[Colour, ...] = tuple(wanted)[:TRANSPARENT]
-        self._nearest = _table(np.array(self.colours, np.int32))
+        self._nearest = np.full(1 << 3 * _BITS, _UNKNOWN, np.int16)
+        for index, colour in reversed(list(enumerate(self.colours))):
+            self._nearest[_places(np.array(colour))] = index  # the first has the say
 
     def __bytes__(self) -> bytes:
         """256 times red, green, blue."""
@@ -30,11 +34,29 @@ class Palette:
 
     def indices(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the nearest colour's place for each pixel, (H, W, 4) to (H, W)."""
-        places = pixels[:, :, :3].astype(np.intp) >> (8 - _BITS)
-        places = (places[:, :, 0] << 2 * _BITS) + (places[:, :, 1] << _BITS) + places[:, :, 2]
-        found: NDArray[np.uint8] = self._nearest[places]
-        found[pixels[:, :, 3] == 0] = TRANSPARENT
+        found = np.full(pixels.shape[:2], TRANSPARENT, np.uint8)
+        there = pixels[:, :, 3] > 0
+        places = _places(pixels[there])
+        near = self._nearest[places]
+        if (near == _UNKNOWN).any():
+            self._learn(np.unique(places[near == _UNKNOWN]))
+            near = self._nearest[places]
+        found[there] = near
         return found
+
+    def _learn(self, places: NDArray[np.intp]) -> None:
+        """Find the nearest colour for some places of the table: a drawing needs few of them."""
+        shifts = np.array((2 * _BITS, _BITS, 0))
+        parts = (places[:, None] >> shifts & (1 << _BITS) - 1) << (8 - _BITS)
+        distances = parts[:, None, :] - np.array(self.colours)
+        self._nearest[places] = (distances * distances).sum(axis=2).argmin(axis=1)
+
+
+def _places(pixels: NDArray[Any]) -> NDArray[np.intp]:
+    """Where the table has the colours of pixels (..., 3 or more)."""
+    red, green, blue = (pixels[..., part].astype(np.intp) >> (8 - _BITS) for part in range(3))
+    places: NDArray[np.intp] = (red << 2 * _BITS) + (green << _BITS) + blue
+    return places
 
 
 def _plain(theme: Theme) -> list[Colour]:
@@ -57,16 +79,3 @@ def _blends(theme: Theme) -> Iterator[Colour]:
             yield blend(ink.stroke, paper, part)
         for letters, shade in on_shades[::2]:
             yield blend(letters, shade, part)
-
-
-def _table(colours: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The nearest of the colours for each colour of `_BITS` bits a part; a plain one is its own."""
-    levels = np.arange(1 << _BITS, dtype=np.int32) * (1 << 8 - _BITS) + (1 << 7 - _BITS)
-    all_colours = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
-    squares = (colours * colours).sum(axis=1)
-    products = all_colours.astype(np.float32) @ colours.T.astype(np.float32)
-    nearest: NDArray[np.uint8] = (squares - 2 * products).argmin(axis=1).astype(np.uint8)
-    places = colours >> (8 - _BITS)
-    own = (places[:, 0] << 2 * _BITS) + (places[:, 1] << _BITS) + places[:, 2]
-    nearest[own[::-1]] = np.arange(len(colours), dtype=np.uint8)[::-1]  # the first has the say
-    return nearest

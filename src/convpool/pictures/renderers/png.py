@@ -17,7 +17,7 @@ from convpool.pictures.renderers.reel import Change, changes, size, still
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEEP, _OVER = 0, 1  # what is there stays; the frame is laid over it
-_COMPRESSION = 6
+_COMPRESSION = 4
 
 
 def png(drawing: Drawing, look: Look) -> bytes:

@@ -6,7 +6,6 @@ leave or come say which boxes have changed, and these alone are painted anew.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,33 +68,36 @@ def pictures(drawing: Drawing, look: Look) -> Iterator[tuple[Image.Image, list[B
 
 def changes(drawing: Drawing, look: Look) -> Iterator[Change]:
     """Yield what each frame changes; the first one is whole, one without a change is one pixel."""
-    last: NDArray[Any] = np.empty(0)
+    width, height = size(drawing, look)
+    last = np.zeros((height, width), np.uint32)
     for image, boxes in pictures(drawing, look):
-        if last.size == 0:
-            last = np.array(image)
-            yield Change(0, 0, np.dstack((last, np.full(last.shape[:2], 255, np.uint8))))
-            continue
         left, top, right, bottom = _union(boxes) if boxes else (0, 0, 1, 1)
-        now = np.asarray(image.crop((left, top, right, bottom)))
-        differs = (now != last[top:bottom, left:right]).any(axis=2)
-        pixels = np.zeros((*differs.shape, 4), np.uint8)
-        pixels[differs, :3] = now[differs]
-        pixels[differs, 3] = 255
-        last[top:bottom, left:right] = now
-        yield _trimmed(Change(left, top, pixels))
+        changed = np.zeros((bottom - top, right - left), np.uint32)
+        for box in boxes:
+            before = last[box[1] : box[3], box[0] : box[2]]
+            now = _packed(image.crop(box))
+            part = changed[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+            np.copyto(part, now, where=now != before)
+            before[...] = now
+        yield _trimmed(left, top, changed)
 
 
-def _trimmed(change: Change) -> Change:
-    """The change without rows and columns at its edges in which nothing changes."""
-    differs = change.pixels[:, :, 3] > 0
-    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
-    if not rows.size:
-        return Change(change.left, change.top, change.pixels[:1, :1])
-    # WebP places pictures at even coordinates.
-    top, left = rows[0] - (rows[0] + change.top) % 2, columns[0] - (columns[0] + change.left) % 2
-    top, left = max(0, int(top)), max(0, int(left))
-    pixels = change.pixels[top : rows[-1] + 1, left : columns[-1] + 1]
-    return Change(change.left + left, change.top + top, pixels)
+def _packed(image: Image.Image) -> NDArray[np.uint32]:
+    """One number a pixel, which is several times quicker to compare than three."""
+    return np.asarray(image.convert("RGBA")).view(np.uint32)[:, :, 0]
+
+
+def _trimmed(left: int, top: int, changed: NDArray[np.uint32]) -> Change:
+    """The change without rows and columns at its edges in which nothing changes.
+
+    Left and top stay even, since WebP has no odd ones.
+    """
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    first, stop = (rows[0] // 2 * 2, rows[-1] + 1) if rows.size else (0, 1)
+    start, end = (columns[0] // 2 * 2, columns[-1] + 1) if columns.size else (0, 1)
+    kept = np.ascontiguousarray(changed[first:stop, start:end])
+    pixels = kept.view(np.uint8).reshape(*kept.shape, 4)
+    return Change(left + int(start), top + int(first), pixels)
 
 
 def _tables(
