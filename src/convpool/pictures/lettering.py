@@ -4,6 +4,7 @@ That font lacks a few signs that shapes and layers need. The multiplication sign
 strokes; the others are spelled in signs that it has.
 """
 
+import math
 import re
 import unicodedata
 from bisect import bisect_right
@@ -91,9 +92,9 @@ class Lettering:
             if number:
                 self._draw_times(draw, left, top)
                 left += self._times_advance
-            draw.text(
-                (left, top), piece, fill=self.colour, font=self._font, stroke_width=self._extra
-            )
+            # Whole pixels: Pillow sets a fraction left of 0 otherwise than one right of it.
+            place = math.floor(left + 0.5), math.floor(top + 0.5)
+            draw.text(place, piece, fill=self.colour, font=self._font, stroke_width=self._extra)
             left += self._font.getlength(piece)
 
     def write_about(

@@ -24,7 +24,6 @@ RENDERERS: Mapping[str, tuple[str, str]] = {
     ".webp": ("webp", "webp"),
     ".mp4": ("video", "mp4"),
     ".html": ("html", "page"),
-    ".txt": ("terminal", "text_file"),
 }
 """From a file's extension to the module and the name of its renderer."""
 

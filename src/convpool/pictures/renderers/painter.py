@@ -131,13 +131,17 @@ class _Brush:
 
     def _fill(self, box: tuple[float, float, float, float], colour: Colour) -> None:
         """Fill an upright box; Pillow's corners are the last pixels within."""
-        left, top, right, bottom = map(round, box)
+        left, top, right, bottom = (math.floor(side + 0.5) for side in box)
         self.on.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), fill=colour)
 
     def _placed(self, points: Iterable[Point]) -> list[Point]:
+        """The points in whole pixels: Pillow cuts off fractions, which moves what is left of 0."""
         left, top = self.origin
         scale = self._scale
-        return [((x + 0.5) * scale - left, (y + 0.5) * scale - top) for x, y in points]
+        return [
+            (math.floor((x + 0.5) * scale + 0.5) - left, math.floor((y + 0.5) * scale + 0.5) - top)
+            for x, y in points
+        ]
 
 
 def _upright_box(points: Sequence[Point]) -> tuple[float, float, float, float] | None:

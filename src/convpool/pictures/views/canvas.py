@@ -78,4 +78,5 @@ def _identity(shape: Shape) -> Hashable:
         return (shape.points, shape.role, shape.shade, shape.filled)
     if isinstance(shape, Line):
         return (shape.points, shape.role, shape.arrow)
-    return (shape.place, shape.text, shape.size, shape.role, shape.bold)
+    looks = (shape.size, shape.role, shape.anchor, shape.on_shade, shape.bold)
+    return (shape.place, shape.text, looks)

@@ -51,8 +51,7 @@ def flat_part(plane: Plane, shades: Shades, *, stamped: bool = False) -> Part:
     if film.indices is not None:
         return Beside(tuple(_with_indices(planes[0], film.indices, stamped=stamped)), WIDE)
     kernel = film.spec.kernel_size
-    weights = () if film.weight is None else (film.weight,)
-    small = side_for(texts((*weights, film.output)), max(2 * len(slots) * kernel[1], kernel[0]))
+    small = side_for(shades.product_texts(film), max(2 * len(slots) * kernel[1], kernel[0]))
     kernels = tuple(KernelPart(plane, shades, small, slot) for slot in slots)
     parts = tuple(Beneath(pair, NEAR) for pair in zip(planes, kernels, strict=True))
     drop = planes[0].height + NEAR + LABEL
@@ -71,4 +70,5 @@ def _with_indices(read: PlanePart, indices: Array, *, stamped: bool) -> Iterator
     yield read
     written = OutputPart(film, shades, side)
     found = film.spec.return_indices if isinstance(film.spec, MaxPool2dSpec) else False
-    yield Beneath((written, IndexPart(film, indices, side)), NEAR) if found else written
+    both = Beneath((written, IndexPart(film, indices, side)), NEAR, middle=False)
+    yield both if found else written

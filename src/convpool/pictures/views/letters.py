@@ -17,7 +17,7 @@ _WIDTHS = {
     **dict.fromkeys("mwMW@%…—→", 0.98),
     **dict.fromkeys("+=<>×−≤≥∞·", 0.84),
 }
-_CAPITAL, _OTHER, _BOLD = 0.72, 0.64, 1.1
+_CAPITAL, _OTHER, _BOLD = 0.76, 0.64, 1.1
 _BREAKS = re.compile(r"\s+(?![^()]*\)[,)])")
 
 

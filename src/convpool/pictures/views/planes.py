@@ -60,7 +60,7 @@ class Plane:
         return rows, columns
 
     def cells(self, channel: int) -> Iterator[tuple[Cell, Role, float]]:
-        """Yield each cell with its role and value; NaN where there is no cell at all."""
+        """Yield each cell with its role and value; NaN where a window lacks a cell."""
         height, width = self.film.input.shape[1:]
         for row in self.rows:
             for column in self.columns:
@@ -70,8 +70,8 @@ class Plane:
                     yield (row, column), Role.INPUT, self.film.input.item(channel, *source)
                 else:
                     value = self._padding(channel, row, column)
-                    there = self.film.fits or not math.isnan(value)
-                    yield (row, column), Role.PADDING if there else Role.REFUSED, value
+                    role = Role.REFUSED if value is None else Role.PADDING
+                    yield (row, column), role, math.nan if value is None else value
 
     def unread(self) -> Iterator[tuple[range, range]]:
         """Yield boxes, as rows and columns, that no window reads: cut off, or between strides."""
@@ -92,11 +92,11 @@ class Plane:
             if right:
                 yield rows, range(self.columns.stop - right, self.columns.stop)
 
-    def _padding(self, channel: int, row: int, column: int) -> float:
-        """The value of a cell beside the input; NaN where a geometry that doesn't fit has none."""
-        spec, axes = self.film.spec, self.axes
-        if not self.film.fits and not (axes and _on(axes[0], row) and _on(axes[1], column)):
-            return math.nan
+    def _padding(self, channel: int, row: int, column: int) -> float | None:
+        """The value of a cell beside the input; None where a window that doesn't fit lacks it."""
+        spec = self.film.spec
+        if self.axes and not all(map(_on, self.axes, (row, column))):
+            return None
         if isinstance(spec, MaxPool2dSpec):
             return -math.inf
         if not isinstance(spec, Conv2dSpec):
@@ -111,12 +111,13 @@ class Plane:
             source in range(size)
             for source, size in zip(sources, self.film.input.shape[1:], strict=True)
         )
-        return float(self.film.input[channel][tuple(sources)]) if there else math.nan
+        return float(self.film.input[channel][tuple(sources)]) if there else None
 
 
 def _on(axis: Window, place: int) -> bool:
-    """Whether a place lies on the padded axis."""
-    return -axis.before <= place < axis.size + axis.after
+    """Whether a place lies on the padded axis, or under a window that ceil_mode adds."""
+    last = axis.position(axis.output - 1, axis.kernel - 1) if axis.output > 0 else 0
+    return -axis.before <= place < max(axis.size + axis.after, last + 1)
 
 
 def input_plane(film: Film) -> Plane:

@@ -67,6 +67,14 @@ class Shades:
             largest[Kind.WEIGHT] = max(weights)
         return cls({**largest, Kind.PRODUCT: largest[Kind.INPUT] * largest[Kind.WEIGHT]})
 
+    def product_texts(self, film: Film) -> set[str]:
+        """Return the texts of the weights, and about the longest that products can have."""
+        if film.weight is None:
+            return {"-0.123"}
+        found = {*texts((film.weight,)), cell_text(-self.largest[Kind.PRODUCT])}
+        whole = all((np.rint(array) == array).all() for array in (film.input, film.weight))
+        return found if whole else {*found, "-0.123"}
+
     def of(self, kind: Kind, value: float) -> float | None:
         """Return a value's place on the scale, -1 to 1; None for NaN, which has none."""
         if math.isnan(value):
