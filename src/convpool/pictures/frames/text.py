@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-_LONGEST = 100
-"""Signs of an equation: nine products of small numbers, two lines at 320 pixels."""
+_LONGEST = 80
+"""Signs of a sum: nine products of small numbers, which take two lines of 320 pixels."""
 _SIGNS = 5
 """Signs of a whole number that is written out."""
 
