@@ -22,7 +22,7 @@ def settings(draw: st.DrawFn, *names: str) -> tuple[LayerSpec, tuple[int, int, i
     name = draw(st.sampled_from(names))
     spec = LAYERS[name](**draw(arguments_of(name)))
     channels = spec.in_channels if isinstance(spec, ConvolutionSpec) else draw(st.integers(1, 2))
-    height, width = (least + draw(st.integers(0, 4)) for least in smallest_plane(spec))
+    height, width = (least + draw(st.integers(0, 3)) for least in smallest_plane(spec))
     return spec, (channels, height, width), draw(st.integers(0, 2**31))
 
 
