@@ -16,7 +16,14 @@ from convpool.pictures.views.matrix import matrix
 from convpool.pictures.views.scatter import scatter
 from convpool.pictures.views.stacked import stacked
 from convpool.pictures.views.stuffed import stuffed
-from convpool.spec import AvgPool2dSpec, Conv2dSpec, ConvTranspose2dSpec, LayerSpec, MaxUnpool2dSpec
+from convpool.spec import (
+    AvgPool2dSpec,
+    Conv2dSpec,
+    ConvTranspose2dSpec,
+    LayerSpec,
+    MaxUnpool2dSpec,
+    StampSpec,
+)
 
 __all__ = ["VIEWS", "draw", "views_of"]
 
@@ -46,7 +53,8 @@ def views_of(spec: LayerSpec) -> tuple[str, ...]:
 def draw(film: Film, view: str | None = None) -> Drawing:
     """Draw a film.
 
-    A geometry that doesn't fit has one picture whatever the view: the input and the first window.
+    A geometry that doesn't fit has one picture whatever the view: the input and the first window,
+    or the output that is cut off altogether.
 
     Args:
         film: what is told.
@@ -64,4 +72,6 @@ def draw(film: Film, view: str | None = None) -> Drawing:
     names = views_of(film.spec)
     if view is not None and view not in names:
         raise ArgumentError("view", view, f"one of {', '.join(names)} for {film.spec.name}")
-    return VIEWS[view or names[0]](film) if film.fits else flat(film)
+    if not film.fits:
+        return scatter(film) if isinstance(film.spec, StampSpec) else flat(film)
+    return VIEWS[view or names[0]](film)

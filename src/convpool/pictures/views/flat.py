@@ -47,7 +47,8 @@ def flat_part(plane: Plane, shades: Shades, *, stamped: bool = False) -> Part:
     side = side_for(texts((film.input, film.output)), max(across, len(plane.rows), len(rows)))
     planes = tuple(PlanePart(plane, shades, side, slot) for slot in slots)
     if not film.fits:
-        return Beside(planes)
+        cut = (OutputPart(film, shades, side, 0, stamped),) if stamped else ()
+        return Beside((*planes, *cut), WIDE)
     if film.indices is not None:
         return Beside(tuple(_with_indices(planes[0], film.indices, stamped=stamped)), WIDE)
     kernel = film.spec.kernel_size

@@ -25,4 +25,4 @@ def numbered(name: str, channel: int, count: int) -> str:
         >>> numbered("input", 0, 1), numbered("input", 0, 3)
         ('input', 'input 0')
     """
-    return name if count == 1 else f"{name} {channel}"
+    return name if count < 2 else f"{name} {channel}"

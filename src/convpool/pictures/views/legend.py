@@ -18,8 +18,9 @@ WORDS: Mapping[Role, str] = {
     Role.CHOSEN: "the largest",
     Role.UNVISITED: "never read",
     Role.REFUSED: "doesn't fit",
+    Role.LINK: "ceil_mode's window",
 }
-_OUTLINES = (Role.WINDOW, Role.TARGET)
+_OUTLINES = (Role.WINDOW, Role.TARGET, Role.LINK)
 _SIZE, _SWATCH, _ROW = 10.5, 12.0, 18.0
 _STEPS = 9
 """Colours on the drawn scale of values."""

@@ -58,6 +58,8 @@ class OutputPart:
 
     def move(self, canvas: Canvas, at: Point, number: int, frame: Frame) -> None:
         """Outline the cell that is written, and say what it holds so far."""
+        if not self.film.fits:
+            return
         shown, cells = range(number, number + 1), self._cells(canvas, at)
         _, row, column = frame.target
         cells.outline_cell((row, column), Role.TARGET, shown)

@@ -9,6 +9,7 @@ from convpool.pictures.views.heading import Paragraph, equation, heading, notes
 from convpool.pictures.views.legend import WORDS, Legend
 from convpool.pictures.views.part import Part, Spans
 from convpool.pictures.views.values import Shades
+from convpool.spec import AvgPool2dSpec, Conv2dSpec
 
 _MARGIN, _BETWEEN = 14.0, 12.0
 _NARROWEST = 336.0
@@ -43,7 +44,8 @@ def page(
         _write(canvas, sum_in_words, top, range(number, number + 1))
     part.stay(canvas, at, spans)
     top = _write(canvas, notes(film, room), top + highest + _BETWEEN / 2, spans.always)
-    legend = Legend.of(canvas.roles, {**WORDS, **(words or {})}, shades, room)
+    named = {**WORDS, Role.PADDING: _padding(film), **(words or {})}
+    legend = Legend.of(canvas.roles, named, shades, room)
     legend.draw(canvas, _MARGIN, top + _BETWEEN / 2, spans.always)
     height = top + _BETWEEN / 2 + legend.height + _MARGIN
     return Drawing(width, height, canvas.shapes, tuple(captions), film.title, part.side)
@@ -53,6 +55,15 @@ def _write(canvas: Canvas, paragraph: Paragraph, top: float, shown: range) -> fl
     """Write a paragraph and return where it ends."""
     paragraph.draw(canvas, _MARGIN, top, shown)
     return top + paragraph.height
+
+
+def _padding(film: Film) -> str:
+    """What padding counts as, in words."""
+    if isinstance(film.spec, Conv2dSpec):
+        return f"padding ({film.spec.padding_mode})"
+    if isinstance(film.spec, AvgPool2dSpec) and not film.spec.count_include_pad:
+        return "padding (not counted)"
+    return WORDS[Role.PADDING]
 
 
 def _caption(film: Film, frame: Frame) -> str:

@@ -18,6 +18,8 @@ from convpool.spec import Conv2dSpec
 
 _BETWEEN = 14.0
 """Pixels between the grids of one part."""
+_EXTRA = {"extra taken": Role.LINK, "extra refused": Role.REFUSED}
+"""How the rows and columns of ceil_mode's window are outlined."""
 
 
 @dataclass(frozen=True)
@@ -134,15 +136,21 @@ class KernelPart:
         film, always = self.plane.film, spans.always
         room = kernel.grid.columns.stop * self.side + _BETWEEN - 4
         beside = (products.grid.origin[0], at[1])
-        put_label(canvas, at, "kernel turned" if self.plane.flipped else "kernel", room, always)
         put_label(canvas, beside, "products", room, always)
         for row in products.grid.rows:
             for column in products.grid.columns:
                 products.empty((row, column), Role.FAINT, always)
         for target, shown in spans.channels.items():
             weights = filter_of(film, target, channels_read(film, target)[self.slot])
+            put_label(canvas, at, numbered(self._name, target, len(film.output)), room, shown)
             if weights is not None:
                 put_filter(kernel, weights[::-1, ::-1] if self.plane.flipped else weights, shown)
+
+    @property
+    def _name(self) -> str:
+        if self.plane.film.weight is None:
+            return "weights"
+        return "flipped" if self.plane.flipped else "kernel"
 
     def _grids(self, canvas: Canvas, at: Point) -> tuple[Cells, Cells]:
         rows, columns = (range(size) for size in self.plane.film.spec.kernel_size)
@@ -163,10 +171,10 @@ def put_plane(cells: Cells, plane: Plane, channel: int, shown: range) -> None:
     for rows, columns in plane.unread():
         cells.hatch(rows, columns, shown)
     for note in plane.film.notes:
-        if note.kind == "extra refused":
+        if note.kind in _EXTRA:
             lines = range(note.cells[0], note.cells[-1] + 1)
             box = (lines, plane.columns) if note.vertical else (plane.rows, lines)
-            cells.outline(*box, Role.REFUSED, shown)
+            cells.outline(*box, _EXTRA[note.kind], shown)
 
 
 def put_filter(cells: Cells, weights: Array, shown: range) -> None:

@@ -1,4 +1,4 @@
-"""A transposed convolution as a convolution: zeros between the input's cells, the kernel turned."""
+"""A transposed convolution as a convolution: zeros between its cells, the kernel flipped."""
 
 from convpool.pictures.drawing import Drawing, Role
 from convpool.pictures.frames import Film
@@ -7,7 +7,7 @@ from convpool.pictures.views.page import page
 from convpool.pictures.views.planes import stuffed_plane
 from convpool.pictures.views.values import Shades
 
-WORDS = {Role.PADDING: "zero put in", Role.UNVISITED: "cut off"}
+WORDS = {Role.PADDING: "zero put in", Role.UNVISITED: "cut off", Role.WEIGHT: "flipped kernel"}
 
 
 def stuffed(film: Film) -> Drawing:
