@@ -25,9 +25,7 @@ def test_moving_pictures(extension: str, command: Command, tmp_path: Path) -> No
         assert picture.info["duration"] == 250
 
 
-@pytest.mark.parametrize(
-    ("extension", "start"), [("svg", "<svg"), ("html", "<!doctype html>"), ("txt", "\n")]
-)
+@pytest.mark.parametrize(("extension", "start"), [("svg", "<svg"), ("html", "<!doctype html>")])
 def test_texts(extension: str, start: str, command: Command, tmp_path: Path) -> None:
     path = tmp_path / f"out.{extension}"
     assert command("animate", LAYER, "--input", "3x3", "-o", str(path)).status == 0

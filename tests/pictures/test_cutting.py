@@ -25,9 +25,11 @@ def test_a_part_has_the_frames_of_the_whole(frames: range) -> None:
         assert list(map(anywhere, cut.frame(number))) == list(map(anywhere, whole.frame(frame)))
 
 
-@pytest.mark.parametrize("frames", [range(0), range(3, 3), range(8, 10), range(-1, 2), range(0, 4, 2)])
+@pytest.mark.parametrize(
+    "frames", [range(0), range(3, 3), range(8, 10), range(-1, 2), range(0, 4, 2)]
+)
 def test_frames_that_are_not_there_are_an_error(frames: range) -> None:
-    with pytest.raises(ArgumentError, match="frames is .* but must be some of 0:9, one at least"):
+    with pytest.raises(ArgumentError, match=r"frames is .* but must be some of 0:9, one at least"):
         part(flat(), frames)
 
 

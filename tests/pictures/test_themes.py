@@ -73,7 +73,9 @@ def test_no_role_is_told_by_colour_alone(theme: Theme) -> None:
     special = (
         Role.PADDING, Role.WINDOW, Role.CHOSEN, Role.UNVISITED, Role.REFUSED, Role.INPUT
     )  # fmt: skip
-    forms = {(theme.inks[role].dash, theme.inks[role].hatch, theme.inks[role].width) for role in special}
+    forms = {
+        (theme.inks[role].dash, theme.inks[role].hatch, theme.inks[role].width) for role in special
+    }
     assert len(forms) == len(special)
 
 

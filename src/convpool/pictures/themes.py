@@ -19,6 +19,8 @@ Colour = tuple[int, int, int]  # red, green and blue, 0..255
 STEPS = 33
 """Colours on the scale of values: odd, so that zero has its own."""
 
+_WIDEST_AROUND_FILL = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Ink:
@@ -28,7 +30,7 @@ class Ink:
         stroke: the colour of outlines and lines.
         fill: the colour within, None for none.
         letters: the colour of text.
-        width: of lines, in pixels at scale 1.
+        width: of lines and outlines, in pixels at scale 1.
         dash: the lengths of strokes and gaps, () for an unbroken line.
         hatch: the distance between the lines of its hatching, 0 for none.
         casing: how far the background shows on both sides of its lines, which sets them off from
@@ -42,6 +44,11 @@ class Ink:
     dash: tuple[float, ...] = ()
     hatch: float = 0.0
     casing: float = 0.0
+
+    @property
+    def filled_width(self) -> float:
+        """The width of the line around a filled shape: less, since its fill shows it too."""
+        return min(self.width, _WIDEST_AROUND_FILL)
 
     @property
     def hatching(self) -> Colour:
@@ -80,6 +87,7 @@ class Theme:
             return replace(ink, fill=None, hatch=0.0)
         if not shape.filled:
             return replace(ink, fill=None, hatch=0.0)
+        ink = replace(ink, width=ink.filled_width, casing=0.0)
         return ink if shape.shade is None else replace(ink, fill=self.shade(shape.shade), hatch=0.0)
 
     def shade(self, value: float) -> Colour:

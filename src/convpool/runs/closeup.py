@@ -6,21 +6,24 @@ from numpy.typing import NDArray
 from convpool.arithmetic import axes_of
 from convpool.pictures import Animation
 from convpool.pictures.animation import animate
-from convpool.spec import LayerSpec
+from convpool.spec import ConvolutionSpec, LayerSpec
 from convpool.weights import LayerWeights
 
-_SIDE = 12
-"""Pixels of an image that can be followed one by one."""
+_SIDE, _SMALLER_SIDE = 12, 8
+"""Pixels of an image whose numbers can be read: of one channel, and where several are read."""
 _SPEED = 4.0  # there are some hundred frames
 
 
 def closeup(spec: LayerSpec, image: NDArray[np.float32], weights: LayerWeights | None) -> Animation:
     """Return the animation of a layer's first output channel on a crop of an image (C, H, W).
 
-    The crop is of 12×12 pixels, or as many more as three windows need.
+    The crop is of 12×12 pixels, 8×8 where several channels are read, or as many more as three
+    windows need.
     """
+    several = isinstance(spec, ConvolutionSpec) and spec.in_channels > spec.groups
+    side = _SMALLER_SIDE if several else _SIDE
     axes = axes_of(spec, (image.shape[1], image.shape[2]))
-    rows, columns = (max(_SIDE, axis.reach + 2 * axis.stride) for axis in axes)
+    rows, columns = (max(side, axis.reach + 2 * axis.stride) for axis in axes)
     return animate(
         spec,
         image,

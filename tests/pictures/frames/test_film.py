@@ -55,11 +55,16 @@ def test_sizes_are_one_line_where_the_axes_agree() -> None:
 
 NOTES: dict[tuple[str, str], list[tuple[str, bool, tuple[int, ...], str]]] = {
     ("MaxPool2d(2, ceil_mode=True)", "4x5"): [
-        ("extra taken", False, (4, 5), "ceil_mode: the last window starts in the input:")
+        ("extra taken", False, (4, 5), "ceil_mode's window taken: starts at (3-1)*2 = 4 < 5 + 0")
     ],
     ("MaxPool2d(2, 2, 1, ceil_mode=True)", "3x4"): [
         ("unvisited", True, (3,), "last row never read: (2-1)*2 + 2 = 4 < 1+3+1"),
-        ("extra refused", True, (3, 4), "ceil_mode: the last window would start in the padding:"),
+        (
+            "extra refused",
+            True,
+            (3, 4),
+            "ceil_mode's window refused: starts at (3-1)*2 = 4 >= 3 + 1",
+        ),
     ],
     ("Conv2d(1, 1, 1, stride=3)", "5x4"): [
         ("unvisited", True, (4,), "last row never read: (2-1)*3 + 1 = 4 < 0+5+0"),

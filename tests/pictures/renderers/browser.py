@@ -19,7 +19,9 @@ def started() -> webdriver.Chrome:
     """A browser; without one the tests fail, since nothing else shows that a page works."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
-        pytest.fail("chromium and chromedriver are needed: apt-get install chromium chromium-driver")
+        pytest.fail(
+            "chromium and chromedriver are needed: apt-get install chromium chromium-driver"
+        )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in ("headless=new", "no-sandbox", "disable-gpu", "hide-scrollbars"):

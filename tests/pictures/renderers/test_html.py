@@ -1,4 +1,4 @@
-"""The HTML page in a browser: its controls, its keys, and the same pictures as the other formats."""
+"""The HTML page in a browser: its controls, its keys, and the same pictures as other formats."""
 
 import json
 import re
@@ -47,8 +47,8 @@ def assert_shows(browser: Browser, number: int) -> None:
 
 def visible_text(browser: Browser) -> list[str]:
     found: list[str] = browser.execute_script(
-        "return [...document.querySelectorAll(arguments[0])].filter(text => text.getClientRects().length)"
-        ".map(text => text.textContent)",
+        "return [...document.querySelectorAll(arguments[0])]"
+        ".filter(text => text.getClientRects().length).map(text => text.textContent)",
         f"{PICTURE} text",
     )
     return found
@@ -185,9 +185,7 @@ def paper(browser: Browser) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
 @pytest.mark.parametrize("number", [0, 4, 8])
-def test_page_svg_and_png_are_the_same_picture(
-    browser: Browser, theme: Theme, number: int
-) -> None:
+def test_page_svg_and_png_are_the_same_picture(browser: Browser, theme: Theme, number: int) -> None:
     drawing = flat()
     set_media(browser, prefers_color_scheme=theme.name)
     of_page = page_shot(browser, drawing, number)

@@ -1,6 +1,7 @@
 """Hatching stays within its shape, dashes fit their line."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ def test_dashes_begin_and_end_with_half_a_stroke(length: float, pattern: tuple[f
     assert strokes[0][0] == 0
     assert strokes[-1][1] == pytest.approx(length)
     assert all(start < end for start, end in strokes)
-    assert all(end < start for (_, end), (start, _) in zip(strokes, strokes[1:], strict=False))
+    assert all(end < start for (_, end), (start, _) in pairwise(strokes))
     drawn = sum(end - start for start, end in strokes)
     assert drawn / length == pytest.approx(sum(pattern[::2]) / sum(pattern))
     assert strokes[0][1] == pytest.approx(length - strokes[-1][0])

@@ -156,7 +156,9 @@ print(content.count(b"\\x21\\xf9\\x04"), resource.getrusage(resource.RUSAGE_SELF
 
 def test_two_thousand_frames_are_streamed() -> None:
     """At 600×500 they would be 1.8 GB at once."""
-    done = subprocess.run([sys.executable, "-c", STREAM], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", STREAM], capture_output=True, text=True, check=True
+    )
     count, peak = map(int, done.stdout.split())
     assert count == 2000
     assert peak / (1 << 20 if sys.platform == "darwin" else 1 << 10) < 300

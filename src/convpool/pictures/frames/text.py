@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-_LONGEST = 100
-"""Signs of an equation: nine products of small numbers, two lines at 320 pixels."""
+_LONGEST = 80
+"""Signs of a sum: nine products of small numbers, which take two lines of 320 pixels."""
 _SIGNS = 5
 """Signs of a whole number that is written out."""
 
@@ -13,8 +13,8 @@ def number_text(value: float, signs: int = _SIGNS) -> str:
     """Write a number in about as many signs as fit a cell: rounded, or as 1.2e9.
 
     Example:
-        >>> [number_text(v) for v in (3.0, -0.0, 1 / 3, -12.3456, 1234567890, float("nan"))]
-        ['3', '0', '0.333', '-12.3', '1.23e9', 'nan']
+        >>> [number_text(v) for v in (3.0, -0.0, 1 / 3, -0.0213, -12.3456, 1234567890)]
+        ['3', '0', '0.333', '-0.02', '-12.3', '1.23e9']
         >>> number_text(-123456.0), number_text(2.5e-7), number_text(float("-inf"))
         ('-1.2e5', '2.5e-7', '-inf')
     """
@@ -23,7 +23,7 @@ def number_text(value: float, signs: int = _SIGNS) -> str:
     if value == int(value) and len(str(int(value))) <= signs:
         return str(int(value))
     plain, power = _decimal(value, signs), _power(value, signs)
-    if len(plain) <= signs and not _vanishes(value, plain):
+    if len(plain) <= signs and _error(plain, value) <= max(0.05, _error(power, value)):
         return plain
     return power
 
@@ -38,9 +38,9 @@ def _decimal(value: float, signs: int) -> str:
     return _trimmed(text)
 
 
-def _vanishes(value: float, text: str) -> bool:
-    """Tell whether rounding took more than a twentieth of a small number."""
-    return abs(float(text) - value) > abs(value) / 20
+def _error(text: str, value: float) -> float:
+    """Return what rounding changed, as a part of the number."""
+    return abs(float(text) - value) / abs(value)
 
 
 def _power(value: float, signs: int) -> str:

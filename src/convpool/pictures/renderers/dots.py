@@ -54,7 +54,7 @@ def _blank(drawing: Drawing, theme: Theme, columns: int) -> TextPage:
     def place(point: Point) -> Point:
         return point[0] * scale - 0.5, point[1] * scale / 2 - 0.5
 
-    return TextPage(theme, columns, math.ceil(drawing.height * scale / 2), place)
+    return TextPage(theme, columns, math.ceil(drawing.height * scale / 2), place, drawing.cell)
 
 
 def _write_all(page: TextPage, drawing: Drawing, frame: int) -> None:

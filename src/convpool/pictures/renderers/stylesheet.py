@@ -51,8 +51,8 @@ def _path_rules(ink: Ink, paper: Colour) -> Iterator[str]:
     if ink.dash:
         pattern = " ".join(map(number, ink.dash))
         dash = f";stroke-dasharray:{pattern};stroke-dashoffset:{number(ink.dash[0] / 2)}"
-    yield f"{{fill:{fill};stroke:{stroke};stroke-width:{number(ink.width)}{dash}}}"
-    yield ".o{fill:none}"
+    yield f"{{fill:{fill};stroke:{stroke};stroke-width:{number(ink.filled_width)}{dash}}}"
+    yield f".o{{fill:none;stroke-width:{number(ink.width)}}}"
     yield f".a{{fill:{stroke};stroke:none}}"
     if ink.hatch:
         colour = hexadecimal(ink.hatching)

@@ -7,6 +7,7 @@ copied; slanted views become half blocks. Without colours no escape code is writ
 import math
 import os
 import shutil
+import textwrap
 import time
 from itertools import count, groupby
 from typing import TextIO
@@ -36,8 +37,8 @@ def text(drawing: Drawing, frame: int, look: Look, columns: int, *, colours: boo
     """
     page = _page(drawing, frame, look.theme, columns, colours=colours)
     line = _coloured if colours else _bare
-    caption = f"{frame + 1}/{drawing.count}  {drawing.captions[frame]}"
-    return "\n".join((*map(line, page.characters), caption[:columns]))
+    caption = textwrap.wrap(f"{frame + 1}/{drawing.count}  {drawing.captions[frame]}", columns)
+    return "\n".join((*map(line, page.characters), *caption))
 
 
 def play(drawing: Drawing, look: Look, stream: TextIO, times: int | None = 1) -> None:
@@ -88,7 +89,7 @@ def _page(drawing: Drawing, frame: int, theme: Theme, columns: int, *, colours: 
     def place(point: Point) -> Point:
         return point[0] / drawing.cell * across, point[1] / drawing.cell * _CELL_ROWS
 
-    page = TextPage(theme, min(columns, math.ceil(cells * across)), rows, place)
+    page = TextPage(theme, min(columns, math.ceil(cells * across)), rows, place, drawing.cell)
     for shape in drawing.frame(frame):
         page.draw(shape)
     return page

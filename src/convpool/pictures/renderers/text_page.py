@@ -9,7 +9,10 @@ from convpool.pictures.renderers.box_drawing import HEAVY, LIGHT, Weights, outli
 from convpool.pictures.themes import Colour, Ink, Theme, blend
 
 _WIDE = 2.0  # pixels from which a line is heavy
+_SMALL = 0.75  # of a cell
 UPPER_HALF = "▀"
+
+Box = tuple[int, int, int, int]  # first and last columns and rows: left, top, right, bottom
 
 
 @dataclass(slots=True)
@@ -46,13 +49,16 @@ class TextPage:
         columns: across.
         rows: down.
         place: gives column and row, not yet rounded, of a point of the drawing.
+        cell: the side of a cell; what is much smaller becomes a single sign.
     """
 
     theme: Theme
     columns: int
     rows: int
     place: Callable[[Point], Point]
+    cell: float
     characters: list[list[Character]] = field(init=False)
+    _boxes: dict[Point, Box] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         paper = self.theme.background
@@ -64,23 +70,38 @@ class TextPage:
         if isinstance(shape, Text):
             self.write(shape)
         elif isinstance(shape, Polygon):
-            self._polygon(shape, self.theme.ink(shape))
+            if _side(shape) < _SMALL * self.cell:
+                self._swatch(shape, self.theme.ink(shape))
+            else:
+                self._polygon(shape, self.theme.ink(shape))
         else:
             self._line(shape, self.theme.ink(shape))
 
     def write(self, text: Text) -> None:
         """Write over what is there; what lies outside the page is left out."""
-        column, row = self.place(text.place)
+        column, row = map(_nearest, self.place(text.place))
         colour = self.theme.ink(text).letters
         before = {"start": 0, "middle": len(text.text) // 2, "end": len(text.text) - 1}
-        start = _nearest(column) - before[text.anchor]
+        start = column - before[text.anchor]
+        if text.anchor == "middle" and _key(text.place) in self._boxes:
+            left, top, right, bottom = self._boxes[_key(text.place)]
+            start, row = (left + right + 1 - len(text.text)) // 2, (top + bottom) // 2
         for offset, letter in enumerate(text.text):
-            at = self._at(start + offset, _nearest(row))
+            at = self._at(start + offset, row)
             if at is not None:
                 at.letter(letter, colour, text.bold)
 
+    def _swatch(self, polygon: Polygon, ink: Ink) -> None:
+        """Draw one sign, where the shape has its middle."""
+        column, row = self.place(_middle(polygon))
+        at = self._at(_nearest(column), _nearest(row))
+        if at is not None:
+            colour = ink.stroke if polygon.shade is None or ink.fill is None else ink.fill
+            at.letter(_swatch(polygon, ink), colour, bold=False)
+
     def _polygon(self, polygon: Polygon, ink: Ink) -> None:
         box = self._box(polygon.points)
+        self._boxes[_key(_middle(polygon))] = box
         if ink.fill is not None:
             left, top, right, bottom = box
             for row in range(top, bottom + 1):
@@ -99,7 +120,7 @@ class TextPage:
             if start[0] == end[0] or start[1] == end[1]:
                 self._outline(self._box((start, end)), ink)
 
-    def _outline(self, box: tuple[int, int, int, int], ink: Ink) -> None:
+    def _outline(self, box: Box, ink: Ink) -> None:
         weight = HEAVY if ink.width >= _WIDE else LIGHT
         for column, row, weights in outline(*box):
             at = self._at(column, row)
@@ -112,7 +133,7 @@ class TextPage:
             )
             at.weights, at.colour, at.bold = (up, right, down, left), ink.stroke, False
 
-    def _box(self, points: Sequence[Point]) -> tuple[int, int, int, int]:
+    def _box(self, points: Sequence[Point]) -> Box:
         columns, rows = zip(*map(self.place, points), strict=True)
         return (
             _nearest(min(columns)),
@@ -134,6 +155,33 @@ def upright(shapes: Sequence[Shape]) -> bool:
         for shape in shapes
         if isinstance(shape, Polygon)
     )
+
+
+def _swatch(polygon: Polygon, ink: Ink) -> str:
+    """A sign that tells the role without its colour."""
+    if len(polygon.points) == 3:
+        return "◤"
+    if ink.hatch:
+        return "▨"
+    if ink.dash:
+        return "◌"
+    return "■" if polygon.filled else "▣" if ink.width >= _WIDE else "□"
+
+
+def _side(polygon: Polygon) -> float:
+    """The longer side of the box around it."""
+    across, down = zip(*polygon.points, strict=True)
+    return float(max(max(across) - min(across), max(down) - min(down)))
+
+
+def _middle(polygon: Polygon) -> Point:
+    across, down = zip(*polygon.points, strict=True)
+    return (min(across) + max(across)) / 2, (min(down) + max(down)) / 2
+
+
+def _key(point: Point) -> Point:
+    """A point by which the letters of a cell find it, whatever was rounded on the way."""
+    return round(point[0], 1), round(point[1], 1)
 
 
 def _nearest(number: float) -> int:
