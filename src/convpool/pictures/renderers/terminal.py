@@ -18,7 +18,7 @@ from convpool.pictures.renderers.look import Look
 from convpool.pictures.renderers.text_page import Character, TextPage, upright
 from convpool.pictures.themes import Theme
 
-_CELL_COLUMNS = (6, 5, 4, 3)  # of one cell: the most that fit are taken
+_CELL_COLUMNS = (6, 5, 4, 3)  # of one cell: the most that fit are taken; none: it becomes dots
 _CELL_ROWS = 2
 _WIDEST = 100  # columns of a view that is drawn in dots
 
@@ -80,10 +80,10 @@ def play(drawing: Drawing, look: Look, stream: TextIO, times: int | None = 1) ->
 
 
 def _page(drawing: Drawing, frame: int, theme: Theme, columns: int, *, colours: bool) -> TextPage:
-    if not upright(drawing.shapes):
-        return (half_blocks if colours else braille)(drawing, frame, theme, min(columns, _WIDEST))
     cells = drawing.width / drawing.cell
-    across = next((n for n in _CELL_COLUMNS if cells * n <= columns), _CELL_COLUMNS[-1])
+    across = next((n for n in _CELL_COLUMNS if cells * n <= columns), None)
+    if across is None or not upright(drawing.shapes):
+        return (half_blocks if colours else braille)(drawing, frame, theme, min(columns, _WIDEST))
     rows = math.ceil(drawing.height / drawing.cell * _CELL_ROWS)
 
     def place(point: Point) -> Point:

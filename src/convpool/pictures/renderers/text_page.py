@@ -104,15 +104,12 @@ class TextPage:
         self._boxes[_key(_middle(polygon))] = box
         if ink.fill is not None:
             left, top, right, bottom = box
-            for row in range(top, bottom + 1):
-                for column in range(left, right + 1):
+            for row in range(top + 1, bottom):
+                for column in range(left + 1, right):
                     at = self._at(column, row)
-                    if at is None:
-                        continue
-                    at.fill = ink.fill
-                    if left < column < right and top < row < bottom:
-                        at.text = "╱" if ink.hatch else " "
-                        at.colour, at.weights = ink.hatching, (0, 0, 0, 0)
+                    if at is not None:
+                        at.letter("╱" if ink.hatch else " ", ink.hatching, bold=False)
+                        at.fill = ink.fill
         self._outline(box, ink)
 
     def _line(self, line: Line, ink: Ink) -> None:

@@ -1,5 +1,6 @@
 """The legend: a swatch and a word for each role that occurs, and the scale of values."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ class Entry:
     @property
     def width(self) -> float:
         """Pixels up to the next entry."""
-        return _SWATCH + 6 + width(self.text, _SIZE) + 12
+        return math.ceil(_SWATCH + 6 + width(self.text, _SIZE) + 12)
 
 
 @dataclass(frozen=True)

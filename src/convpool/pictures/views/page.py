@@ -1,5 +1,6 @@
 """A whole picture: heading, the view, notes, what each frame computes, the legend."""
 
+import math
 from collections.abc import Mapping
 
 from convpool.pictures.drawing import Drawing, Role
@@ -32,7 +33,8 @@ def page(
     top = _MARGIN
     for paragraph in heading(film, room):
         top = _write(canvas, paragraph, top, spans.always)
-    at = (_MARGIN + (room - part.width) / 2, top + _BETWEEN)
+    # Whole pixels, so that thin lines between cells are sharp in pictures of pixels.
+    at = (_MARGIN + (room - part.width) // 2, math.ceil(top + _BETWEEN))
     top = at[1] + part.height + _BETWEEN
     captions, highest = [], 0.0
     for number, frame in enumerate(film.frames):
@@ -46,9 +48,10 @@ def page(
     top = _write(canvas, notes(film, room), top + highest + _BETWEEN / 2, spans.always)
     named = {**WORDS, Role.PADDING: _padding(film), **(words or {})}
     legend = Legend.of(canvas.roles, named, shades, room)
-    legend.draw(canvas, _MARGIN, top + _BETWEEN / 2, spans.always)
-    height = top + _BETWEEN / 2 + legend.height + _MARGIN
-    return Drawing(width, height, canvas.shapes, tuple(captions), film.title, part.side)
+    top = math.ceil(top + _BETWEEN / 2)
+    legend.draw(canvas, _MARGIN, top, spans.always)
+    height = math.ceil(top + legend.height + _MARGIN)
+    return Drawing(math.ceil(width), height, canvas.shapes, tuple(captions), film.title, part.side)
 
 
 def _write(canvas: Canvas, paragraph: Paragraph, top: float, shown: range) -> float:
