@@ -42,7 +42,8 @@ def film(drawing: Drawing, look: Look) -> dict[str, Any]:
 
     Its groups are lists of the first frame, the one after the last, and shapes: a path is the place
     of its class among the classes, its data, and what its dashes count as its length if it has any;
-    a text is its class, x, y, size and letters.
+    a text is its class, x, y, size and letters. The theme is what was asked for, or null where that
+    is the default: then the page follows its reader.
     """
     parts = groups(drawing, look.theme)
     classes: dict[str, int] = {}
@@ -56,6 +57,7 @@ def film(drawing: Drawing, look: Look) -> dict[str, Any]:
         "height": drawing.height,
         "scale": look.scale,
         "seconds": look.seconds,
+        "theme": None if look.theme.name == Look.theme.name else look.theme.name,
         "captions": drawing.captions,
         "classes": list(classes),
         "groups": listed,
