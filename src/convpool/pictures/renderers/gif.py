@@ -20,7 +20,16 @@ _FOR_EVER = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 
 
 def gif(drawing: Drawing, look: Look) -> bytes:
-    """Return the bytes of a GIF file that plays for ever."""
+    """Return the bytes of a GIF file that plays for ever.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> film = Drawing(8, 8, (blink,), ("off", "on"), "blink", 8)
+        >>> gif(film, Look())[:6]
+        b'GIF89a'
+    """
     return b"".join(_blocks(drawing, look))
 
 

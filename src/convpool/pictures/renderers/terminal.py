@@ -34,6 +34,15 @@ def text(drawing: Drawing, frame: int, look: Look, columns: int, *, colours: boo
         look: its theme.
         columns: of the terminal; what is wider is cut off.
         colours: whether escape codes of 24-bit colours may be written.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> cell = Polygon(((0, 0), (8, 0), (8, 8), (0, 8)), Role.INPUT, range(1))
+        >>> print(text(Drawing(9, 9, (cell,), ("a cell",), "", 8), 0, Look(), 12, colours=False))
+        ┌─────┐
+        │     │
+        └─────┘
+        1/1  a cell
     """
     page = _page(drawing, frame, look.theme, columns, colours=colours)
     line = _coloured if colours else _bare
@@ -51,6 +60,13 @@ def play(drawing: Drawing, look: Look, stream: TextIO, times: int | None = 1) ->
         look: its theme, and the pace.
         stream: where to, such as `sys.stdout`.
         times: how often; None for ever.
+
+    Example:
+        >>> import io
+        >>> stream = io.StringIO()
+        >>> play(Drawing(9, 9, (), ("nothing",), "", 8), Look(), stream)
+        >>> stream.getvalue().split()
+        ['1/1', 'nothing']
     """
     columns, lines = shutil.get_terminal_size()
     frames = range(drawing.count)
@@ -58,7 +74,7 @@ def play(drawing: Drawing, look: Look, stream: TextIO, times: int | None = 1) ->
         pages = (text(drawing, frame, look, columns, colours=False) for frame in frames)
         stream.write("\n\n".join(pages) + "\n")
         return
-    colours = "NO_COLOR" not in os.environ
+    colours = not os.environ.get("NO_COLOR")  # no-color.org: set, and not empty
     shown = [text(drawing, frame, look, columns, colours=colours) for frame in frames]
     rounds = count() if times is None else range(times)
     height = 0
