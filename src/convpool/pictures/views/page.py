@@ -1,7 +1,7 @@
 """A whole picture: heading, the view, notes, what each frame computes, the legend."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from convpool.pictures.drawing import Drawing, Role
 from convpool.pictures.frames import Film, Frame
@@ -46,7 +46,7 @@ def page(
         _write(canvas, sum_in_words, top, range(number, number + 1))
     part.stay(canvas, at, spans)
     top = _write(canvas, notes(film, room), top + highest + _BETWEEN / 2, spans.always)
-    named = {**WORDS, Role.PADDING: _padding(film), **(words or {})}
+    named = {**WORDS, **dict(_words(film)), **(words or {})}
     legend = Legend.of(canvas.roles, named, shades, room)
     top = math.ceil(top + _BETWEEN / 2)
     legend.draw(canvas, _MARGIN, top, spans.always)
@@ -60,13 +60,14 @@ def _write(canvas: Canvas, paragraph: Paragraph, top: float, shown: range) -> fl
     return top + paragraph.height
 
 
-def _padding(film: Film) -> str:
-    """What padding counts as, in words."""
+def _words(film: Film) -> Iterator[tuple[Role, str]]:
+    """Yield what roles are called in pictures of this layer."""
     if isinstance(film.spec, Conv2dSpec):
-        return f"padding ({film.spec.padding_mode})"
+        yield Role.PADDING, f"padding ({film.spec.padding_mode})"
     if isinstance(film.spec, AvgPool2dSpec) and not film.spec.count_include_pad:
-        return "padding (not counted)"
-    return WORDS[Role.PADDING]
+        yield Role.PADDING, "padding (not counted)"
+    if film.frames[0].step is not None:
+        yield Role.TARGET, "taken in now, and written"
 
 
 def _caption(film: Film, frame: Frame) -> str:
