@@ -175,13 +175,23 @@ class Window(Axis):
             >>> Window(size=5, kernel=3, stride=3, ceil_mode=True).decision
             'the last window starts in the input: (2-1)*3 = 3 < 5 + 0'
         """
-        last = (self.rounded - 1) * self.stride
-        comparison = f"({self.rounded}-1)*{self.stride} = {last}"
-        edge = f"{self.size} + {self.before}"
         if self.drops_last:
-            return f"the last window would start in the padding: {comparison} >= {edge}"
-        place = "the input" if last >= self.before else "the padding before the input"
-        return f"the last window starts in {place}: {comparison} < {edge}"
+            return f"the last window would start in the padding: {self.inequality}"
+        first = (self.rounded - 1) * self.stride
+        place = "the input" if first >= self.before else "the padding before the input"
+        return f"the last window starts in {place}: {self.inequality}"
+
+    @property
+    def inequality(self) -> str:
+        """Where the last window would start, and where the input ends; both count from the padding.
+
+        Example:
+            >>> Window(size=3, kernel=2, stride=2, before=1, after=1, ceil_mode=True).inequality
+            '(3-1)*2 = 4 >= 3 + 1'
+        """
+        first = (self.rounded - 1) * self.stride
+        sign = ">=" if self.drops_last else "<"
+        return f"({self.rounded}-1)*{self.stride} = {first} {sign} {self.size} + {self.before}"
 
     @property
     def has_extra(self) -> bool:

@@ -1,6 +1,7 @@
 """Over random layers, what is drawn is what the film says."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,12 +9,12 @@ from hypothesis import assume, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from convpool.pictures.drawing import Role
+from convpool.pictures.drawing import Role, Text
 from convpool.pictures.frames import Film, Frame, film
 from convpool.pictures.views import draw
 from convpool.pictures.views.layers import channels_read
 from convpool.pictures.views.values import cell_text
-from convpool.spec import ConvTranspose2dSpec, LayerSpec
+from convpool.spec import Conv2dSpec, ConvTranspose2dSpec, LayerSpec
 from tests.pictures.frames.films import SPECIAL, filmed, settings
 from tests.pictures.views.reading import Cell, Letters, Planes, middle, polygons
 
@@ -52,6 +53,22 @@ def test_the_cells_lit_are_the_terms(setting: Setting, view: str) -> None:
     shown = filmed(*setting)
     if view in ("scatter", "stuffed") and not isinstance(shown.spec, ConvTranspose2dSpec):
         view = "flat"
+    check_lit(shown, view)
+
+
+@pytest.mark.parametrize("view", ["flat", "stacked", "channels", "scatter", "stuffed"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "ConvTranspose2d(2, 2, (2, 3), stride=(3, 2), padding=(0, 1), groups=2)",
+        "ConvTranspose2d(2, 1, (3, 2), stride=(2, 1), padding=(3, 2), dilation=(1, 3))",
+    ],
+)
+def test_uneven_strides_and_cuts_keep_to_their_axes(layer: str, view: str) -> None:
+    check_lit(film(layer, (2, 3, 4)), view)
+
+
+def check_lit(shown: Film, view: str) -> None:
     drawing = draw(shown, view)
     for number, frame in some(shown):
         planes = Planes.read(drawing, number)
@@ -155,11 +172,32 @@ def test_what_no_window_reads_is_hatched(setting: Setting) -> None:
         assert under is (place[1:] not in read)
 
 
+@st.composite
+def small_sums(draw: st.DrawFn) -> Setting:
+    """Layers whose matrices have cells that are large enough for numbers."""
+    kind: type[Conv2dSpec | ConvTranspose2dSpec] = draw(
+        st.sampled_from([Conv2dSpec, ConvTranspose2dSpec])
+    )
+    groups = draw(st.integers(1, 2))
+    spec = kind(
+        groups * draw(st.integers(1, 2)),
+        groups,
+        kernel_size=draw(st.integers(1, 3)),
+        stride=draw(st.integers(1, 2)),
+        padding=draw(st.integers(0, 1)),
+        dilation=draw(st.integers(1, 2)),
+        groups=groups,
+    )
+    most = 2 if kind is ConvTranspose2dSpec else 4
+    shape = (spec.in_channels, draw(st.integers(1, most)), draw(st.integers(1, most)))
+    return spec, shape, draw(st.integers(0, 99))
+
+
 @limited
-@given(settings("Conv2d", "ConvTranspose2d"))
+@given(small_sums())
 def test_the_matrix_times_the_input_is_the_output(setting: Setting) -> None:
     shown = filmed(*setting)
-    assume(max(shown.input.size, shown.output.size) <= 50)  # beyond, cells have no numbers
+    assume(shown.fits)
     drawing = draw(shown, "matrix")
     last = list(drawing.frame(drawing.count - 1))
     above = polygons(last, Role.INPUT)[: shown.input.size]
@@ -173,6 +211,51 @@ def test_the_matrix_times_the_input_is_the_output(setting: Setting) -> None:
     product = (matrix @ shown.input.ravel()).reshape(shown.output.shape)
     bias = 0.0 if shown.bias is None else shown.bias[:, None, None]
     assert (product + bias).tolist() == shown.output.tolist()
+
+
+@pytest.mark.parametrize(
+    ("layer", "choices", "expected"),
+    [
+        ("Conv2d(1, 1, 2)", {"weight": [[1, 0], [0, 2]], "bias": 5}, "sum 9|+ bias 5|= 14"),
+        ("Conv2d(1, 1, 2)", {"weight": [[1, 0], [0, 2]]}, "sum 9"),
+        ("AvgPool2d(2)", {}, "mean 2.5"),
+        ("MaxPool2d(2)", {}, "largest 4|index 3"),
+    ],
+)
+def test_the_sum_stands_beneath_the_output(
+    layer: str, choices: dict[str, Any], expected: str
+) -> None:
+    drawing = draw(film(layer, [[1, 2], [3, 4]], **choices), "flat")
+    texts = [shape.text for shape in drawing.frame(0) if isinstance(shape, Text)]
+    place = texts.index(expected.split("|", maxsplit=1)[0])
+    assert texts[place : place + len(expected.split("|"))] == expected.split("|")
+
+
+def test_a_fine_film_shows_the_sum_so_far() -> None:
+    shown = film("Conv2d(1, 1, 2)", [[1, 2], [3, 4]], [[1, 0], [0, 2]], 5, fine=True)
+    drawing = draw(shown, "flat")
+    sums = [
+        [s.text for s in drawing.frame(number) if isinstance(s, Text) and s.text.startswith("sum")]
+        for number in range(4)
+    ]
+    assert sums == [["sum 1"], ["sum 1"], ["sum 1"], ["sum 9"]]
+
+
+def test_stamps_lie_around_the_target() -> None:
+    shown = film("ConvTranspose2d(1, 1, (2, 3), stride=2, padding=(1, 0))", "3x3")
+    drawing = draw(shown, "scatter")
+    for number, frame in some(shown):
+        planes = Planes.written(drawing, number)
+        cells = {p[1:]: middle(c) for c, p in zip(planes.cells, planes.places, strict=True)}
+        boxes = polygons(drawing.frame(number), Role.WINDOW, filled=False)
+        side = planes.cells[0].points[1][0] - planes.cells[0].points[0][0]
+        x, y = cells[frame.target[1:]]
+        for term in frame.terms:
+            left, top = x - (term.tap[1] + 0.5) * side, y - (term.tap[0] + 0.5) * side
+            corners = [(left, top), (left + 3 * side, top + 2 * side)]
+            assert any(
+                np.allclose([box.points[0], box.points[2]], corners, atol=0.01) for box in boxes
+            )
 
 
 def test_a_film_that_begins_in_the_middle_has_what_was_before() -> None:

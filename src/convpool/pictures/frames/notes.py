@@ -77,9 +77,10 @@ def _unvisited(axis: Window, *, vertical: bool) -> Iterator[Note]:
 
 def _extra(axis: Window, *, vertical: bool) -> Iterator[Note]:
     if axis.has_extra:
-        kind = "extra refused" if axis.drops_last else "extra taken"
+        answer = "refused" if axis.drops_last else "taken"
         cells = tuple(axis.position(axis.rounded - 1, tap) for tap in range(axis.kernel))
-        yield Note(kind, vertical, cells, f"ceil_mode: {axis.decision}")
+        text = f"ceil_mode's window {answer}: starts at {axis.inequality}"
+        yield Note(f"extra {answer}", vertical, cells, text)
 
 
 def _lines(cells: tuple[int, ...], vertical: bool) -> str:

@@ -16,6 +16,7 @@ _SMALLEST_LETTERS = 7.0
 _MARGIN = 4.0  # pixels of a cell's width that a number leaves free
 _SIDE, _LARGEST_SIDE, _SMALLEST_SIDE = 24.0, 42.0, 6.0
 _LONGEST = 1200.0  # pixels along one side of a picture
+_OF_LINES = 1.1  # a capital is 0.8 sizes high, with some room around it
 _WITHOUT_SHADE = (Role.PADDING, Role.REFUSED)
 
 
@@ -57,6 +58,7 @@ class Cells:
         kind: whose scale colours them.
         shades: the scales; None for the colours of the roles alone.
         room: how wide a number may be, in pixels.
+        lines: from one row to the next, in pixels, where that is less than the room.
     """
 
     canvas: Canvas
@@ -64,6 +66,7 @@ class Cells:
     kind: Kind
     shades: Shades | None
     room: float
+    lines: float = _SIDE
 
     def put(
         self, place: tuple[int, int], role: Role, value: float, shown: range, depth: Depth
@@ -134,8 +137,9 @@ class Cells:
     ) -> None:
         """Write a number in the middle of a cell."""
         text = cell_text(value)
-        size = fitting(text, self.room - _MARGIN, LETTERS, _SMALLEST_LETTERS)
-        if size is not None:
+        largest = min(LETTERS, self.lines * _OF_LINES)
+        size = fitting(text, self.room - _MARGIN, largest, _SMALLEST_LETTERS)
+        if size is not None and size >= _SMALLEST_LETTERS:
             at = self.grid.centre(*place)
             self.canvas.add(Depth.LETTERS, Text(at, text, size, role, shown, on_shade=shade))
 

@@ -16,7 +16,7 @@ from convpool.pictures.views.values import Kind, Shades, cell_text
 from convpool.spec import AvgPool2dSpec, ConvolutionSpec, MaxPool2dSpec, StampSpec
 
 _SIZE = 12.0
-_NARROWEST = 84.0  # pixels that the sum beneath takes
+_NARROWEST = 96.0  # pixels that the sum beneath takes
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class OutputPart:
     @property
     def height(self) -> float:
         """In pixels."""
-        return self._below + 2 * _SIZE * LINE
+        lines = 3 if self.film.bias is not None else 2 if self.film.indices is not None else 1
+        return self._below + lines * _SIZE * LINE
 
     @property
     def _lines(self) -> tuple[range, range]:
@@ -132,7 +133,7 @@ def _axes(film: Film) -> tuple[Stamp, Stamp]:
 
 
 def totals(film: Film, frame: Frame) -> Iterator[str]:
-    """Yield in a line or two what the terms so far come to.
+    """Yield in up to three lines what the terms so far come to.
 
     Example:
         >>> from convpool.pictures.frames import film
@@ -147,7 +148,8 @@ def totals(film: Film, frame: Frame) -> Iterator[str]:
     if isinstance(film.spec, ConvolutionSpec):
         yield f"sum {cell_text(running)}"
         if frame.bias is not None and last:
-            yield f"+ bias {cell_text(frame.bias)} = {cell_text(frame.result)}"
+            yield f"+ bias {cell_text(frame.bias)}"
+            yield f"= {cell_text(frame.result)}"
     elif isinstance(film.spec, AvgPool2dSpec):
         yield f"mean {cell_text(running)}"
     elif isinstance(film.spec, MaxPool2dSpec):

@@ -146,4 +146,4 @@ class StackedPart:
             first[1] - rows.start * down[1] - columns.start * across[1],
         )
         grid = Grid(rows, columns, origin, across, down)
-        return Cells(canvas, grid, kind, None, self.side * _ACROSS[0])
+        return Cells(canvas, grid, kind, None, self.side * _ACROSS[0], self.side * _DOWN[1])
