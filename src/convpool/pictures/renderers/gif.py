@@ -45,7 +45,7 @@ def _blocks(drawing: Drawing, look: Look) -> Iterator[bytes]:
 
 def _frame(indices: NDArray[np.uint8], place: tuple[int, int], seconds: float) -> list[bytes]:
     """A frame laid over what is there; Pillow packs it."""
-    image = Image.fromarray(indices, "L")
+    image = Image.fromarray(indices)
     milliseconds = max(20, round(seconds * 100) * 10)  # browsers take less than 20 for 100
     return GifImagePlugin.getdata(
         image, place, duration=milliseconds, transparency=TRANSPARENT, disposal=1

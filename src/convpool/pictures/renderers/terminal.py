@@ -9,7 +9,7 @@ import os
 import shutil
 import textwrap
 import time
-from itertools import count, groupby
+from itertools import chain, groupby, repeat
 from typing import TextIO
 
 from convpool.pictures.drawing import Drawing, Point
@@ -75,19 +75,19 @@ def play(drawing: Drawing, look: Look, stream: TextIO, times: int | None = 1) ->
         stream.write("\n\n".join(pages) + "\n")
         return
     colours = not os.environ.get("NO_COLOR")  # no-color.org: set, and not empty
-    shown = [text(drawing, frame, look, columns, colours=colours) for frame in frames]
-    rounds = count() if times is None else range(times)
+    rounds = repeat(frames) if times is None else repeat(frames, times)
     height = 0
     stream.write(_HIDE)
     try:
-        for _ in rounds:
-            for page in shown:
-                rows = page.split("\n")[: max(1, lines - 1)]
-                up = f"\x1b[{height}A" if height else ""
-                stream.write(f"{up}\r" + "".join(f"{row}\x1b[K\n" for row in rows))
-                stream.flush()
-                height = len(rows)
-                time.sleep(look.seconds)
+        for frame in chain.from_iterable(rounds):
+            started = time.monotonic()
+            page = text(drawing, frame, look, columns, colours=colours)
+            rows = page.split("\n")[: max(1, lines - 1)]
+            up = f"\x1b[{height}A" if height else ""
+            stream.write(f"{up}\r" + "".join(f"{row}\x1b[K\n" for row in rows) + "\x1b[J")
+            stream.flush()
+            height = len(rows)
+            time.sleep(max(0.0, look.seconds - (time.monotonic() - started)))
     except KeyboardInterrupt:
         pass  # the way to end it
     finally:

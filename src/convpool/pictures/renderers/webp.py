@@ -52,7 +52,7 @@ def _header(change: Change, seconds: float) -> bytes:
 
 def _bitstream(change: Change) -> bytes:
     """The VP8L chunk of the change encoded by itself: all that follows RIFF's twelve bytes."""
-    return _encoded(Image.fromarray(change.pixels, "RGBA"))[12:]
+    return _encoded(Image.fromarray(change.pixels))[12:]
 
 
 def _encoded(image: Image.Image) -> bytes:
