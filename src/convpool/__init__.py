@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from convpool.images import open_source
     from convpool.notation import parse_layer, parse_net
     from convpool.pictures.animation import animate
+    from convpool.precisions import get_precision, precision
     from convpool.runs import run
     from convpool.spec import (
         AvgPool2dSpec,
@@ -66,6 +67,7 @@ __all__ = [
     "effective_macs",
     "functional",
     "get_num_threads",
+    "get_precision",
     "macs",
     "memory",
     "open_source",
@@ -74,6 +76,7 @@ __all__ = [
     "parse_layer",
     "parse_net",
     "plan",
+    "precision",
     "receptive_field",
     "run",
     "set_num_threads",
@@ -101,6 +104,8 @@ _HOMES = {
     "parse_layer": "notation",
     "parse_net": "notation",
     "run": "runs",
+    "get_precision": "precisions",
+    "precision": "precisions",
     "get_num_threads": "threads",
     "set_num_threads": "threads",
     "AvgPool2dSpec": "spec",

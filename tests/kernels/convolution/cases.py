@@ -5,7 +5,7 @@ that need yet another program once there are enough of those.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Any, cast
@@ -131,6 +131,32 @@ def read_in_place() -> Iterator[Case]:
             images = noise((batch, channels, width, width))
             for same in (images, images[::-1].copy()[::-1]):
                 yield Case(spec, same, noise(spec.weight_shape), None, packed=True)
+
+
+def transformed() -> Iterator[Case]:
+    """Yield calls that are computed by short convolutions: tiles cut, wide planes, many blocks."""
+    pads: tuple[Any, ...] = (0, 1, 2, ((0, 3), (2, 1)))
+    shapes = [
+        *((2, 64, 64, 28, 28), (3, 33, 50, 15, 21), (1, 40, 33, 13, 300), (1, 300, 64, 16, 16)),
+        *((2, 64, 96, 14, 14), (1, 64, 64, 61, 63)),
+    ]
+    for number, (batch, channels, filters, *plane) in enumerate(shapes):
+        for mode in ("zeros", "reflect") if number == 0 else ("zeros",):
+            padding = pads[number % len(pads)] if mode == "zeros" else 1
+            spec = Conv2dSpec(channels, filters, 3, padding=padding, padding_mode=mode)
+            yield _with_noise(spec, (batch, *plane))
+    yield _with_noise(Conv2dSpec(128, 128, 3, padding=1, groups=2), (2, 20, 20))
+    yield _with_noise(ConvTranspose2dSpec(48, 64, 3, padding=1), (2, 20, 24))
+    yield _with_noise(Conv2dSpec(33, 64, 5, padding=2), (2, 21, 18))
+
+
+def _with_noise(spec: Spec, batch_and_plane: tuple[int, ...]) -> Case:
+    batch, *plane = batch_and_plane
+    images = noise((batch, spec.in_channels, *plane))
+    weight, bias = noise(spec.weight_shape), noise((spec.out_channels,))
+    case = Case(spec, images, weight, bias, packed=True)
+    residual = noise(case.output_shape)
+    return replace(case, residual=residual, activation=Activation(0.25))
 
 
 def _drawn(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution.operator import Convolution
-from tests.kernels.convolution.cases import PROGRAMS, Case, check, some
+from tests.kernels.convolution.cases import PROGRAMS, Case, check, some, transformed
+from tests.kernels.layouts import both_layouts
 
 Array = NDArray[Any]
 
@@ -69,6 +71,15 @@ def test_nothing_is_written_outside(kind: str, zones: Zones) -> None:
         assert zones.lent
         zones.check(case)
         check(case, result)
+
+
+def test_nor_by_transforms(zones: Zones) -> None:
+    for case in transformed():
+        for same in both_layouts(case.input):
+            one = replace(case, input=same)
+            result = one.run(Convolution(one.request))
+            zones.check(one)
+            check(one, result)
 
 
 def test_what_is_left_of_an_earlier_call_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
