@@ -51,7 +51,7 @@ def test_a_run_writes_it(tmp_path: Path) -> None:
 def test_a_layer_without_cells_that_can_be_seen_is_refused_whole(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     np.save(tmp_path / "images.npy", np.zeros((1, 300, 300), np.uint8))
-    with pytest.raises(ArgumentError, match="^animate: number of cells"):
+    with pytest.raises(ArgumentError, match=r"^animate: number of cells"):
         run(
             ["Conv2d(1, 1, 290)"],
             open_source(tmp_path / "images.npy"),

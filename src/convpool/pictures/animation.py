@@ -18,7 +18,7 @@ from convpool.pictures.views import draw
 from convpool.spec import LayerSpec
 from convpool.spec.arguments import integer
 
-_CONTROLS = 64  # pixels that the player's buttons take beneath the picture
+_CONTROLS = 128  # pixels that the player's buttons and caption take beneath the picture
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """The standard animations of convolution arithmetic: 15 of geometry and four with numbers.
 
 Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, arXiv 1603.07285,
-and the animations that go with it. The numbers of the last four are those of its figures 1.1 to
-1.6.
+and the animations that go with it. The numbers of the last four are those of its figures 1.1,
+1.2, 1.5 and 1.6.
 """
 
 import json

@@ -226,4 +226,5 @@ def test_numbers_are_short_and_near(value: float) -> None:
         assert float(text) == value or np.isnan(value)
         return
     assert len(text) <= 7 if "e" in text else len(text) <= 5
-    assert abs(float(text) - value) <= abs(value) * (0.34 if "e" in text else 0.051)
+    near = 0.051 if 0.1 <= abs(value) < 1e5 and "e" not in text else 0.34
+    assert abs(float(text) - value) <= near * abs(value)

@@ -194,7 +194,7 @@ def test_numbers_that_are_none_stay_so(mode: str) -> None:
     image = [[np.nan, 1.0], [np.inf, -np.inf]]
     shown = film(f"Conv2d(1, 1, 1, padding=1, padding_mode={mode})", image, [[2.0]])
     np.testing.assert_array_equal([f.result for f in shown.frames], shown.output.ravel())
-    assert shown.frames[5].equation == "nan×2 = nan"
+    assert shown.frames[5].equation == "NaN×2 = NaN"
     assert shown.frames[10].equation == "(-inf)×2 = -inf"
     assert [f.terms[0].running for f in shown.frames if f.terms[0].source is None] == (
         [0.0] * 12 if mode == "zeros" else []

@@ -178,6 +178,20 @@ def test_the_theme_follows_the_reader_until_switched(browser: Browser, theme: Th
     assert paper(browser) == theme.background
 
 
+def test_a_theme_that_was_asked_for_is_shown_whatever_the_reader_prefers(browser: Browser) -> None:
+    open_page(browser, page(flat(), Look(THEMES["dark"])))
+    assert paper(browser) == THEMES["dark"].background
+    set_media(browser, prefers_color_scheme="dark")
+    set_media(browser, prefers_color_scheme="light")
+    assert paper(browser) == THEMES["dark"].background
+
+
+def test_the_page_follows_a_reader_who_changes_it(browser: Browser) -> None:
+    open_page(browser, page(flat(), Look()))
+    set_media(browser, prefers_color_scheme="dark")
+    WebDriverWait(browser, 10, 0.02).until(lambda _: paper(browser) == THEMES["dark"].background)
+
+
 def paper(browser: Browser) -> tuple[int, ...]:
     colour = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     return tuple(map(int, re.findall(r"\d+", colour)))

@@ -156,7 +156,8 @@ def test_ctrl_c_leaves_the_terminal_whole(monkeypatch: pytest.MonkeyPatch) -> No
     screen = Screen()
     play(flat(), Look(seconds=0.3), screen, times=None)
     assert screen.getvalue().endswith("\x1b[0m\x1b[?25h")
-    assert pauses == [0.3] * 25
+    assert len(pauses) == 25  # more than two rounds
+    assert 0.1 < max(pauses) <= 0.3  # what drawing a frame leaves of its time
 
 
 def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:

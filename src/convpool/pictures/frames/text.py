@@ -18,7 +18,9 @@ def number_text(value: float, signs: int = _SIGNS) -> str:
         >>> number_text(-123456.0), number_text(2.5e-7), number_text(float("-inf"))
         ('-1.2e5', '2.5e-7', '-inf')
     """
-    if not math.isfinite(value):
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
         return str(float(value))
     if value == int(value) and len(str(int(value))) <= signs:
         return str(int(value))

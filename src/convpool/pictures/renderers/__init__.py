@@ -58,5 +58,13 @@ def save(drawing: Drawing, path: str | os.PathLike[str], look: Look | None = Non
     Raises:
         ArgumentError: where the extension is none of `RENDERERS`.
         DataError: where the file can't be written, or a package for this format is missing.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "nothing.svg"
+        ...     save(Drawing(8, 8, (), ("nothing",), "nothing", 8), path)
+        ...     path.read_text()[:4]
+        '<svg'
     """
     write_whole(path, renderer(path)(drawing, look or Look()))

@@ -44,7 +44,15 @@ class Group:
 
 
 def groups(drawing: Drawing, theme: Theme) -> list[Group]:
-    """Return the elements of all frames, from back to front; neighbours shown together are one."""
+    """Return the elements of all frames, from back to front; neighbours shown together are one.
+
+    Example:
+        >>> from convpool.pictures.drawing import Role
+        >>> from convpool.pictures.themes import THEMES
+        >>> blink = Line(((2, 2), (6, 2)), Role.FAINT, range(1, 2))
+        >>> groups(Drawing(8, 8, (blink,), ("off", "on"), "blink", 8), THEMES["light"])
+        [Group(shown=range(1, 2), elements=(Path(classes='faint o', d='M2 2L6 2', length=None),))]
+    """
     found: list[tuple[range, list[Shape]]] = []
     for shape in drawing.shapes:
         shown = range(max(0, shape.shown.start), min(drawing.count, shape.shown.stop))

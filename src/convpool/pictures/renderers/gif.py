@@ -20,7 +20,16 @@ _FOR_EVER = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 
 
 def gif(drawing: Drawing, look: Look) -> bytes:
-    """Return the bytes of a GIF file that plays for ever."""
+    """Return the bytes of a GIF file that plays for ever.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> film = Drawing(8, 8, (blink,), ("off", "on"), "blink", 8)
+        >>> gif(film, Look())[:6]
+        b'GIF89a'
+    """
     return b"".join(_blocks(drawing, look))
 
 
@@ -36,7 +45,7 @@ def _blocks(drawing: Drawing, look: Look) -> Iterator[bytes]:
 
 def _frame(indices: NDArray[np.uint8], place: tuple[int, int], seconds: float) -> list[bytes]:
     """A frame laid over what is there; Pillow packs it."""
-    image = Image.fromarray(indices, "L")
+    image = Image.fromarray(indices)
     milliseconds = max(20, round(seconds * 100) * 10)  # browsers take less than 20 for 100
     return GifImagePlugin.getdata(
         image, place, duration=milliseconds, transparency=TRANSPARENT, disposal=1

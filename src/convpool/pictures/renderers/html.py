@@ -17,7 +17,16 @@ from convpool.pictures.themes import THEMES, Theme, hexadecimal
 
 
 def page(drawing: Drawing, look: Look) -> bytes:
-    """Return the bytes of an HTML file that plays the drawing."""
+    """Return the bytes of an HTML file that plays the drawing.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> film = Drawing(8, 8, (blink,), ("off", "on"), "blink", 8)
+        >>> page(film, Look())[:15]
+        b'<!doctype html>'
+    """
     content = json.dumps(film(drawing, look), ensure_ascii=False, separators=(",", ":"))
     content = content.replace("</", "<\\/")  # would end the element that holds it
     return f"""<!doctype html>
@@ -42,7 +51,16 @@ def film(drawing: Drawing, look: Look) -> dict[str, Any]:
 
     Its groups are lists of the first frame, the one after the last, and shapes: a path is the place
     of its class among the classes, its data, and what its dashes count as its length if it has any;
-    a text is its class, x, y, size and letters.
+    a text is its class, x, y, size and letters. The theme is what was asked for, or null where that
+    is the default: then the page follows its reader.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> shown = Drawing(8, 8, (blink,), ("off", "on"), "blink", 8)
+        >>> film(shown, Look())["groups"]
+        [[1, 2, [[0, 'M2 2h4v4h-4z']]]]
     """
     parts = groups(drawing, look.theme)
     classes: dict[str, int] = {}
@@ -56,6 +74,7 @@ def film(drawing: Drawing, look: Look) -> dict[str, Any]:
         "height": drawing.height,
         "scale": look.scale,
         "seconds": look.seconds,
+        "theme": None if look.theme.name == Look.theme.name else look.theme.name,
         "captions": drawing.captions,
         "classes": list(classes),
         "groups": listed,
@@ -68,7 +87,12 @@ def script() -> str:
 
 
 def styles(drawing: Drawing) -> str:
-    """Return the rules for the player and for the drawing in all themes."""
+    """Return the rules for the player and for the drawing in all themes.
+
+    Example:
+        >>> ".convpool[data-theme=dark]" in styles(Drawing(8, 8, (), ("nothing",), "nothing", 8))
+        True
+    """
     parts = groups(drawing, THEMES["light"])
     frame = (files(__package__) / "player.css").read_text("utf-8")
     return frame + "".join(f"{_colours(theme, parts)}\n" for theme in THEMES.values())

@@ -29,6 +29,10 @@ def paint(shapes: Iterable[Shape], look: Look, box: Box) -> Image.Image:
         shapes: what may be seen there, from back to front.
         look: theme and scale.
         box: in pixels of the picture.
+
+    Example:
+        >>> paint((), Look(scale=2.0), (0, 0, 30, 20)).size
+        (30, 20)
     """
     smoothing = max(2, math.ceil(_SMOOTHING / look.scale))
     left, top, right, bottom = box
@@ -41,7 +45,13 @@ def paint(shapes: Iterable[Shape], look: Look, box: Box) -> Image.Image:
 
 
 def extent(shape: Shape, look: Look) -> tuple[float, float, float, float]:
-    """Return a box that holds all of a shape: left, top, right, bottom in pixels of the picture."""
+    """Return a box that holds all of a shape: left, top, right, bottom in pixels of the picture.
+
+    Example:
+        >>> from convpool.pictures.drawing import Role
+        >>> extent(Line(((2, 2), (8, 2)), Role.PLAIN, range(1)), Look())
+        (2.0, 2.0, 9.0, 3.0)
+    """
     if isinstance(shape, Text):
         half_height = 0.75 * shape.size
         x, y = shape.place

@@ -78,7 +78,7 @@ export function player(element, film) {
   speed.addEventListener("change", () => toggle(timer !== null));
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", () => paint(dark.matches ? "dark" : "light"));
+  dark.addEventListener("change", () => film.theme ?? paint(dark.matches ? "dark" : "light"));
   paint(film.theme ?? (dark.matches ? "dark" : "light"));
 
   element.classList.add("convpool");

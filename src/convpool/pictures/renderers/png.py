@@ -21,7 +21,16 @@ _COMPRESSION = 4
 
 
 def png(drawing: Drawing, look: Look) -> bytes:
-    """Return the bytes of a PNG file, animated where the drawing has several frames."""
+    """Return the bytes of a PNG file, animated where the drawing has several frames.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> film = Drawing(8, 8, (blink,), ("off", "on"), "blink", 8)
+        >>> b"acTL" in png(film, Look())
+        True
+    """
     if drawing.count == 1:
         return png_bytes(np.asarray(still(drawing, look)))
     return b"".join((_SIGNATURE, *_chunks(drawing, look)))

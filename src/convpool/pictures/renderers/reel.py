@@ -34,12 +34,22 @@ class Change:
 
 
 def size(drawing: Drawing, look: Look) -> tuple[int, int]:
-    """Return width and height of its pictures in pixels."""
+    """Return width and height of its pictures in pixels.
+
+    Example:
+        >>> size(Drawing(30, 20, (), ("nothing",), "nothing", 8), Look(scale=1.5))
+        (45, 30)
+    """
     return max(1, round(drawing.width * look.scale)), max(1, round(drawing.height * look.scale))
 
 
 def still(drawing: Drawing, look: Look, frame: int = 0) -> Image.Image:
-    """Return one frame as an image in red, green and blue."""
+    """Return one frame as an image in red, green and blue.
+
+    Example:
+        >>> still(Drawing(30, 20, (), ("nothing",), "nothing", 8), Look()).getpixel((3, 3))
+        (255, 255, 255)
+    """
     return paint(drawing.frame(frame), look, (0, 0, *size(drawing, look)))
 
 
@@ -47,6 +57,14 @@ def pictures(drawing: Drawing, look: Look) -> Iterator[tuple[Image.Image, list[B
     """Yield each frame and the boxes that may differ from the frame before.
 
     It is one and the same image that changes from frame to frame.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> film = Drawing(8, 8, (blink,), ("off", "on"), "blink", 8)
+        >>> [boxes for _, boxes in pictures(film, Look())]
+        [[(0, 0, 8, 8)], [(0, 0, 8, 8)]]
     """
     width, height = size(drawing, look)
     extents, starts, stops = _tables(drawing, look)
@@ -67,7 +85,16 @@ def pictures(drawing: Drawing, look: Look) -> Iterator[tuple[Image.Image, list[B
 
 
 def changes(drawing: Drawing, look: Look) -> Iterator[Change]:
-    """Yield what each frame changes; the first one is whole, one without a change is one pixel."""
+    """Yield what each frame changes; the first one is whole, one without a change is one pixel.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> film = Drawing(12, 12, (blink,), ("off", "on"), "blink", 12)
+        >>> [change.pixels.shape for change in changes(film, Look())]
+        [(12, 12, 4), (8, 8, 4)]
+    """
     width, height = size(drawing, look)
     last = np.zeros((height, width), np.uint32)
     for image, boxes in pictures(drawing, look):

@@ -25,6 +25,12 @@ def stylesheet(theme: Theme, scope: str, groups: Iterable[Group]) -> str:
         theme: the colours.
         scope: the selector of an element; the rules hold for what is in it.
         groups: what is to be styled.
+
+    Example:
+        >>> from convpool.pictures.themes import THEMES
+        >>> rules = stylesheet(THEMES["light"], ".light", [])
+        >>> "text-anchor:middle" in rules, "path" in rules
+        (True, False)
     """
     paths, letters = _classes(groups)
     rules = [f"{scope} {rule}}}" for rule in _COMMON.split("}") if rule]

@@ -9,7 +9,7 @@ import os
 import shutil
 import textwrap
 import time
-from itertools import count, groupby
+from itertools import chain, groupby, repeat
 from typing import TextIO
 
 from convpool.pictures.drawing import Drawing, Point
@@ -34,6 +34,15 @@ def text(drawing: Drawing, frame: int, look: Look, columns: int, *, colours: boo
         look: its theme.
         columns: of the terminal; what is wider is cut off.
         colours: whether escape codes of 24-bit colours may be written.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> cell = Polygon(((0, 0), (8, 0), (8, 8), (0, 8)), Role.INPUT, range(1))
+        >>> print(text(Drawing(9, 9, (cell,), ("a cell",), "", 8), 0, Look(), 12, colours=False))
+        ┌─────┐
+        │     │
+        └─────┘
+        1/1  a cell
     """
     page = _page(drawing, frame, look.theme, columns, colours=colours)
     line = _coloured if colours else _bare
@@ -51,6 +60,13 @@ def play(drawing: Drawing, look: Look, stream: TextIO, times: int | None = 1) ->
         look: its theme, and the pace.
         stream: where to, such as `sys.stdout`.
         times: how often; None for ever.
+
+    Example:
+        >>> import io
+        >>> stream = io.StringIO()
+        >>> play(Drawing(9, 9, (), ("nothing",), "", 8), Look(), stream)
+        >>> stream.getvalue().split()
+        ['1/1', 'nothing']
     """
     columns, lines = shutil.get_terminal_size()
     frames = range(drawing.count)
@@ -58,20 +74,20 @@ def play(drawing: Drawing, look: Look, stream: TextIO, times: int | None = 1) ->
         pages = (text(drawing, frame, look, columns, colours=False) for frame in frames)
         stream.write("\n\n".join(pages) + "\n")
         return
-    colours = "NO_COLOR" not in os.environ
-    shown = [text(drawing, frame, look, columns, colours=colours) for frame in frames]
-    rounds = count() if times is None else range(times)
+    colours = not os.environ.get("NO_COLOR")  # no-color.org: set, and not empty
+    rounds = repeat(frames) if times is None else repeat(frames, times)
     height = 0
     stream.write(_HIDE)
     try:
-        for _ in rounds:
-            for page in shown:
-                rows = page.split("\n")[: max(1, lines - 1)]
-                up = f"\x1b[{height}A" if height else ""
-                stream.write(f"{up}\r" + "".join(f"{row}\x1b[K\n" for row in rows))
-                stream.flush()
-                height = len(rows)
-                time.sleep(look.seconds)
+        for frame in chain.from_iterable(rounds):
+            started = time.monotonic()
+            page = text(drawing, frame, look, columns, colours=colours)
+            rows = page.split("\n")[: max(1, lines - 1)]
+            up = f"\x1b[{height}A" if height else ""
+            stream.write(f"{up}\r" + "".join(f"{row}\x1b[K\n" for row in rows) + "\x1b[J")
+            stream.flush()
+            height = len(rows)
+            time.sleep(max(0.0, look.seconds - (time.monotonic() - started)))
     except KeyboardInterrupt:
         pass  # the way to end it
     finally:

@@ -20,6 +20,14 @@ def mp4(drawing: Drawing, look: Look) -> bytes:
 
     Raises:
         DataError: where PyAV is missing.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> film = Drawing(8, 8, (blink,), ("off", "on"), "blink", 8)
+        >>> mp4(film, Look())[4:8]
+        b'ftyp'
     """
     av = _av()
     width, height = (side + side % 2 for side in size(drawing, look))  # H.264 halves the colours

@@ -19,7 +19,16 @@ _BLENDED_AND_KEPT = 0
 
 
 def webp(drawing: Drawing, look: Look) -> bytes:
-    """Return the bytes of a WebP file, playing for ever where the drawing has several frames."""
+    """Return the bytes of a WebP file, playing for ever where the drawing has several frames.
+
+    Example:
+        >>> from convpool.pictures.drawing import Polygon, Role
+        >>> square = ((2, 2), (6, 2), (6, 6), (2, 6))
+        >>> blink = Polygon(square, Role.CHOSEN, range(1, 2))
+        >>> film = Drawing(8, 8, (blink,), ("off", "on"), "blink", 8)
+        >>> webp(film, Look())[8:16]
+        b'WEBPVP8X'
+    """
     if drawing.count == 1:
         return _encoded(still(drawing, look))
     chunks = b"".join(_chunks(drawing, look))
@@ -43,7 +52,7 @@ def _header(change: Change, seconds: float) -> bytes:
 
 def _bitstream(change: Change) -> bytes:
     """The VP8L chunk of the change encoded by itself: all that follows RIFF's twelve bytes."""
-    return _encoded(Image.fromarray(change.pixels, "RGBA"))[12:]
+    return _encoded(Image.fromarray(change.pixels))[12:]
 
 
 def _encoded(image: Image.Image) -> bytes:
