@@ -16,8 +16,9 @@ from convpool.pictures.cutting import part
 from convpool.pictures.drawing import Drawing, Polygon, Role
 from convpool.pictures.renderers import Renderer, renderer
 from convpool.pictures.renderers.look import Look
+from convpool.pictures.renderers.painter import paint
 from convpool.pictures.renderers.palette import TRANSPARENT, Palette
-from convpool.pictures.renderers.reel import still
+from convpool.pictures.renderers.reel import size, still
 from convpool.pictures.themes import THEMES, Theme
 from tests.pictures.renderers.films import drawings
 from tests.pictures.renderers.picture import COUNT, flat
@@ -126,6 +127,14 @@ def test_frames_without_a_change_are_frames_still(extension: str) -> None:
     assert np.array_equal(found[1], found[2])
     assert np.array_equal(found[0], found[3])
     assert not np.array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 1.7, 3.0])
+def test_a_picture_in_bands_is_the_picture_at_once(scale: float) -> None:
+    """At scale 3 there are six of them."""
+    look = Look(scale=scale)
+    whole = paint(flat().frame(4), look, (0, 0, *size(flat(), look)))
+    assert np.array_equal(np.asarray(still(flat(), look, 4)), np.asarray(whole))
 
 
 def test_a_thin_line_at_a_whole_coordinate_is_one_pixel_wide() -> None:

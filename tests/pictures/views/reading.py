@@ -56,7 +56,9 @@ class Planes:
     @classmethod
     def read(cls, drawing: Drawing, frame: int) -> "Planes":
         """The planes whose cells are read."""
-        return cls.of(_alike(polygons(drawing.frame(frame), *_READ)))
+        cells = polygons(drawing.frame(frame), *_READ)
+        swatches = len({cell.role for cell in cells})  # the legend comes last
+        return cls.of(_alike(cells[:-swatches]))
 
     @classmethod
     def written(cls, drawing: Drawing, frame: int) -> "Planes":
@@ -88,18 +90,18 @@ class Planes:
 
 
 def _touching(cells: list[Polygon]) -> list[list[Polygon]]:
-    """Groups of cells that have corners in common."""
-    groups: list[tuple[set[Point], list[Polygon]]] = []
-    for cell in cells:
-        corners = {(round(x, 2), round(y, 2)) for x, y in cell.points}
-        joined, apart = [cell], []
-        for others, members in groups:
-            if corners & others:
-                corners, joined = corners | others, members + joined
-            else:
-                apart.append((others, members))
-        groups = [*apart, (corners, joined)]
-    return [members for _, members in groups]
+    """Groups of cells no farther from each other than the next of a row or column."""
+    middles = np.array([middle(cell) for cell in cells])
+    apart = np.hypot(*(middles[:, None] - middles).transpose(2, 0, 1))
+    first, right, _, below = (np.array(point) for point in cells[0].points)
+    near = apart < 1.01 * max(np.hypot(*(right - first)), np.hypot(*(below - first)))
+    group = np.arange(len(cells))
+    for _ in cells:
+        least = np.where(near, group, len(cells)).min(axis=1)
+        if (least == group).all():
+            break
+        group = least
+    return [[cells[n] for n in np.flatnonzero(group == name)] for name in np.unique(group)]
 
 
 def _places(plane: list[Polygon]) -> list[tuple[int, int]]:
@@ -113,6 +115,6 @@ def _places(plane: list[Polygon]) -> list[tuple[int, int]]:
 
 
 def _alike(cells: list[Polygon]) -> list[Polygon]:
-    """Those of the first one's size: the legend's swatches have another."""
+    """Those of the first one's size: cells of other kinds may have another."""
     width = cells[0].points[1][0] - cells[0].points[0][0]
     return [c for c in cells if abs(c.points[1][0] - c.points[0][0] - width) < 1e-6]

@@ -6,16 +6,19 @@ leave or come say which boxes have changed, and these alone are painted anew.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convpool.pictures.cutting import part
 from convpool.pictures.drawing import Drawing
 from convpool.pictures.renderers.look import Look
 from convpool.pictures.renderers.painter import Box, extent, paint
 
 _MOST_BOXES = 48  # painted one by one; more are taken together
+_MOST_PIXELS = 1 << 18  # painted at once: what is smoothed takes up to 16 times as many
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,8 @@ def still(drawing: Drawing, look: Look, frame: int = 0) -> Image.Image:
         >>> still(Drawing(30, 20, (), ("nothing",), "nothing", 8), Look()).getpixel((3, 3))
         (255, 255, 255)
     """
-    return paint(drawing.frame(frame), look, (0, 0, *size(drawing, look)))
+    image, _ = next(pictures(part(drawing, range(frame, frame + 1)), look))
+    return image
 
 
 def pictures(drawing: Drawing, look: Look) -> Iterator[tuple[Image.Image, list[Box]]]:
@@ -76,10 +80,10 @@ def pictures(drawing: Drawing, look: Look) -> Iterator[tuple[Image.Image, list[B
             boxes = [(0, 0, width, height)]
         else:
             boxes = _apart(_whole(extents[there != before], width, height))
-        for box in boxes:
-            seen = there & _touching(extents, box)
+        for band in chain.from_iterable(map(_bands, boxes)):
+            seen = there & _touching(extents, band)
             shapes = (drawing.shapes[index] for index in np.flatnonzero(seen))
-            image.paste(paint(shapes, look, box), box[:2])
+            image.paste(paint(shapes, look, band), band[:2])
         before = there
         yield image, boxes
 
@@ -103,8 +107,8 @@ def changes(drawing: Drawing, look: Look) -> Iterator[Change]:
         for box in boxes:
             before = last[box[1] : box[3], box[0] : box[2]]
             now = _packed(image.crop(box))
-            part = changed[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
-            np.copyto(part, now, where=now != before)
+            place = changed[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+            np.copyto(place, now, where=now != before)
             before[...] = now
         yield _trimmed(left, top, changed)
 
@@ -147,6 +151,14 @@ def _whole(extents: NDArray[np.float32], width: int, height: int) -> list[Box]:
         for left, top, right, bottom in joined.tolist()
         if left < right and top < bottom
     ]
+
+
+def _bands(box: Box) -> Iterator[Box]:
+    """The box in pieces of full width."""
+    left, top, right, bottom = box
+    height = max(1, _MOST_PIXELS // (right - left))
+    for start in range(top, bottom, height):
+        yield left, start, right, min(start + height, bottom)
 
 
 def _apart(boxes: list[Box]) -> list[Box]:

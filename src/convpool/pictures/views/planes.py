@@ -115,9 +115,13 @@ class Plane:
 
 
 def _on(axis: Window, place: int) -> bool:
-    """Whether a place lies on the padded axis, or under a window that ceil_mode adds."""
+    """Whether a place lies on the padded axis, or under a window that ceil_mode adds.
+
+    Negative padding takes nothing away: what is cut off is drawn too.
+    """
     last = axis.position(axis.output - 1, axis.kernel - 1) if axis.output > 0 else 0
-    return -axis.before <= place < max(axis.size + axis.after, last + 1)
+    end = axis.size + max(0, axis.after)
+    return -max(0, axis.before) <= place < max(end, last + 1)
 
 
 def input_plane(film: Film) -> Plane:
