@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from convpool.functional.binding import bind
     from convpool.images import open_source
     from convpool.notation import parse_layer, parse_net
+    from convpool.pictures.animation import animate
     from convpool.precisions import get_precision, precision
     from convpool.runs import run
     from convpool.spec import (
@@ -60,6 +61,7 @@ __all__ = [
     "DtypeError",
     "MaxPool2dSpec",
     "MaxUnpool2dSpec",
+    "animate",
     "bind",
     "chain_report",
     "effective_macs",
@@ -95,6 +97,7 @@ _HOMES = {
     "ConvpoolError": "errors",
     "DataError": "errors",
     "DtypeError": "errors",
+    "animate": "pictures.animation",
     "plan": "dispatch",
     "bind": "functional",
     "open_source": "images",
