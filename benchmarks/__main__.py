@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from benchmarks import first_call, sweep
-from benchmarks.cases import LAYOUTS, Case, Layout, all_cases, select
+from benchmarks.cases import LAYOUTS, Case, Layout, all_cases, select, training
 from benchmarks.machine import usable_cpus
 from benchmarks.means import counted, means_from
 from benchmarks.peers import chosen
@@ -69,17 +70,36 @@ def layers(
     order = _order(threads, batch, layout, match, peers, pace)
     console = _console()
     report = _carried_out(order)
-    console.print(heading(report), "")
-    for title, lines in groups(report):
-        console.print(line_table(title, lines), "")
-    for setting in order.settings:
-        console.print(mean_table(setting, report.means), "")
-    if json_to is not None:
-        write_whole(json_to, report.to_json())
+    _print(report, console, json_to)
     if picture_to is not None:
         from benchmarks import picture  # matplotlib may be missing
 
         picture.draw(report.means, report.machine.cpu, picture_to)
+    _end(report, console)
+
+
+@app.command()
+def backward(
+    threads: Threads = "1,2",
+    batch: Annotated[str, typer.Option(help="Numbers of images, such as 16,64.")] = "16,64",
+    layout: Layouts = "nchw",
+    match: Match = "",
+    rounds: Annotated[int, typer.Option(min=1, help="Of timing.")] = Pace.rounds,
+    quick: Quick = False,
+    json_to: Annotated[
+        Path | None, typer.Option("--json", help="Write everything to this file.")
+    ] = None,
+) -> None:
+    """Time gradients beside PyTorch: by input and weight, and max pooling forward and backward."""
+    sizes = [text.strip() for text in batch.split(",")]
+    if not all(size.isdecimal() and int(size) for size in sizes):
+        raise ArgumentError("--batch", batch, "numbers of images, such as 16,64")
+    pace = QUICK if quick else Pace(rounds=rounds)
+    order = _order(threads, "table", layout, match, "torch", pace)
+    cases = training(order.cases, map(int, sizes))
+    order, console = replace(order, cases=cases, batches=tuple(sizes)), _console()
+    report = _carried_out(order)
+    _print(report, console, json_to)
     _end(report, console)
 
 
@@ -169,6 +189,16 @@ def _sweeps(
                 step(f"{cases[0].name}, {counted(count)}")
                 swept.append(sweep.sweep(cases, count, names, QUICK if quick else Pace()))
         _console().print(table(swept, count), "")
+
+
+def _print(report: Report, console: Console, json_to: Path | None) -> None:
+    console.print(heading(report), "")
+    for title, lines in groups(report):
+        console.print(line_table(title, lines), "")
+    for setting in report.order.settings:
+        console.print(mean_table(setting, report.means), "")
+    if json_to is not None:
+        write_whole(json_to, report.to_json())
 
 
 def _carried_out(order: Order) -> Report:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +50,9 @@ class Case:
     table: str = TABLES[0]
     table_n: int = 1
     """The table's batch, of which `n` may be another."""
+    backward: bool = False
+    """Whether a convolution's gradients are made, by input and by weight, instead of its output;
+    of max pooling, the maxima with indices and then the gradient."""
 
     @property
     def spec(self) -> Conv2dSpec | ConvTranspose2dSpec | MaxPool2dSpec:
@@ -114,10 +117,11 @@ class Case:
     @property
     def work(self) -> int:
         """What a rate counts: operations of a convolution (two a MAC), bytes that pooling moves."""
-        spec = self.spec
+        spec, times = self.spec, 2 if self.backward else 1
         if not isinstance(spec, MaxPool2dSpec):
-            return 2 * macs(spec, self.shape)
-        return 4 * prod(self.shape) + self.output_bytes * (3 if spec.return_indices else 1)
+            return times * 2 * macs(spec, self.shape)
+        moved = 4 * prod(self.shape) + self.output_bytes * (3 if spec.return_indices else 1)
+        return times * moved
 
     def with_batch(self, n: int) -> "Case":
         """Return the layer on another number of images."""
@@ -132,7 +136,7 @@ def read_table(path: Path) -> list[Case]:
     """
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        columns = [field for field in fields(Case) if field.name not in ("table", "table_n")]
+        columns = [field for field in fields(Case) if field.default is MISSING]
         missing = {column.name for column in columns} - set(reader.fieldnames or ())
         if missing:
             raise ArgumentError(f"{path.name}'s columns", reader.fieldnames, f"with {missing}")
@@ -179,3 +183,13 @@ def select(cases: Iterable[Case], *, batch: str = "both", match: str = "") -> li
         batches = {"1": {1}, "table": {case.n}, "both": {1, case.n}}[batch]
         chosen += [case.with_batch(n) for n in sorted(batches)]
     return chosen
+
+
+def training(cases: Iterable[Case], batches: Iterable[int]) -> list[Case]:
+    """Return the cases backward, of max pooling those with indices, with each of the batches."""
+    return [
+        replace(case, n=n, table_n=n, backward=True)
+        for n in batches
+        for case in cases
+        if case.op != "max_pool2d"
+    ]

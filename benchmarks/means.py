@@ -24,16 +24,16 @@ class Setting:
 
     threads: int
     batch: str
-    """"1" or "table"."""
+    """A number, or "table"."""
     layout: Layout
 
     def __str__(self) -> str:
-        batch = "batch 1" if self.batch == "1" else "the table's batches"
+        batch = "the table's batches" if self.batch == "table" else f"batch {self.batch}"
         return f"{counted(self.threads)}, {batch}, {self.layout.upper()}"
 
     def holds(self, line: Line) -> bool:
         """Return whether a line belongs to the setting."""
-        n = 1 if self.batch == "1" else line.case.table_n
+        n = line.case.table_n if self.batch == "table" else int(self.batch)
         return (line.threads, line.layout, line.case.n) == (self.threads, self.layout, n)
 
 

@@ -27,7 +27,11 @@ class Task:
     layout: Layout
     threads: int
     arrays: tuple[Array, ...]
-    """The input (N, C, H, W), in memory as the layout says; a convolution's weight and bias."""
+    """The input (N, C, H, W), in memory as the layout says; a convolution's weight and bias.
+
+    Backward: the input, a convolution's weight, and the gradient by the output, which lies in
+    memory as the input does.
+    """
 
     @property
     def input(self) -> Array:
@@ -40,21 +44,29 @@ def make_task(case: Case, layout: Layout = "nchw", threads: int = 1) -> Task:
     random = np.random.default_rng(0)
     images = random.standard_normal(case.shape, np.float32)
     spec = case.spec
-    if layout == "nhwc":
-        images = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     parameters: tuple[Array, ...] = ()
     if not isinstance(spec, MaxPool2dSpec):
         parameters = (
             random.standard_normal(spec.weight_shape, np.float32),
             random.standard_normal(case.c_out, np.float32),
         )
+    images = _laid_out(images, layout)
+    if case.backward:
+        gradient = random.standard_normal(case.output_shape, np.float32)
+        parameters = (*parameters[:1], _laid_out(gradient, layout))
     return Task(case, layout, threads, (images, *parameters))
+
+
+def _laid_out(images: Array, layout: Layout) -> Array:
+    if layout == "nchw":
+        return images
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 
 def truth(task: Task) -> tuple[Array, ...]:
     """Return the task's outputs in float64: by torch, or by our reference where torch is missing.
 
-    Max pooling rounds nothing, so its truth is float32.
+    Max pooling rounds nothing, so its truth is float32; that of its gradient is float64.
     """
     return (by_torch if find_spec("torch") else by_reference)(task)
 
@@ -72,12 +84,27 @@ def by_torch(task: Task) -> tuple[Array, ...]:
 def by_reference(task: Task) -> tuple[Array, ...]:
     """Return the outputs that our own definition in NumPy gives."""
     arrays = _precise(task)
+    if task.case.backward:
+        return _backward_by_reference(task.case, arrays)
     request = Request(task.case.op, task.case.spec, task.case.shape[1:], arrays[0].dtype.name)
     return as_arrays(reference.prepare(request)(*arrays))
 
 
+def _backward_by_reference(case: Case, arrays: list[Array]) -> tuple[Array, ...]:
+    def run(operation: str, *given: object) -> Any:
+        request = Request(operation, case.spec, case.shape[1:], "float64")
+        return reference.prepare(request)(*given)
+
+    images, *weight, gradient = arrays
+    if case.is_convolution:
+        by_input = run(f"{case.op}_input", case.shape[2:], gradient, *weight)
+        return by_input, run(f"{case.op}_weight", images, gradient)
+    values, indices = run(case.op, images)
+    return values, indices, run("max_pool2d_backward", case.shape[2:], gradient, indices)
+
+
 def _precise(task: Task) -> list[Array]:
-    dtype = np.float64 if task.case.is_convolution else np.float32
+    dtype = np.float64 if task.case.is_convolution or task.case.backward else np.float32
     return [np.ascontiguousarray(array, dtype) for array in task.arrays]
 
 
@@ -90,17 +117,22 @@ def as_arrays(output: Any) -> tuple[Array, ...]:
 def error(output: Any, expected: tuple[Array, ...]) -> float:
     """Return the largest error over the root mean square of the true values; inf if indices differ.
 
-    Shapes that differ are an infinite error too.
+    Of several arrays the worst counts. Shapes that differ are an infinite error too.
     """
     arrays = as_arrays(output)
     if [array.shape for array in arrays] != [array.shape for array in expected]:
         return np.inf
-    if any(not np.array_equal(*pair) for pair in zip(arrays[1:], expected[1:], strict=True)):
-        return np.inf
-    true = expected[0].astype(np.float64)
-    return float(np.abs(arrays[0] - true).max() / np.sqrt(np.mean(true**2)))
+    return max(_error(*pair) for pair in zip(arrays, expected, strict=True))
+
+
+def _error(array: Array, expected: Array) -> float:
+    if expected.dtype.kind != "f":
+        return 0.0 if np.array_equal(array, expected) else np.inf
+    true = expected.astype(np.float64)
+    return float(np.abs(array - true).max() / np.sqrt(np.mean(true**2)))
 
 
 def is_wrong(case: Case, error: float) -> bool:
-    """Return whether an error is more than rounding; max pooling rounds nothing."""
-    return not error <= (WRONG if case.is_convolution else 0.0)  # NaN is wrong
+    """Return whether an error is more than rounding; forward, max pooling rounds nothing."""
+    rounds = case.is_convolution or case.backward
+    return not error <= (WRONG if rounds else 0.0)  # NaN is wrong

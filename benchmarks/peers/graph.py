@@ -14,10 +14,10 @@ _OPSET, _FORMAT = 17, 8
 def model(task: Task) -> bytes | None:
     """Return a model of one node from "input" to "output", with its weights, or None.
 
-    ONNX knows (N, C, H, W) alone, and its indices count across planes.
+    ONNX knows (N, C, H, W) alone, and its indices count across planes; gradients it has none.
     """
     case = task.case
-    if task.layout != "nchw" or case.op not in _NODES:
+    if task.layout != "nchw" or case.op not in _NODES or case.backward:
         return None
     attributes: dict[str, Any] = {
         "kernel_shape": [case.kh, case.kw],

@@ -39,6 +39,8 @@ class Ours:
             "padding": (case.pad_h, case.pad_w),
             "dilation": case.dilation,
         }
+        if case.backward:
+            return {"functions": _backward(task, steps)}
         if not case.is_convolution:
             kernel, indices = (case.kh, case.kw), case.op == "max_pool2d_with_indices"
             pool = partial(functional.max_pool2d, task.input, kernel, **steps)
@@ -50,6 +52,29 @@ class Ours:
         if bind is not None:
             runs["bound"] = partial(bind(case.spec, *task.arrays[1:]), task.input)
         return runs
+
+
+def _backward(task: Task, steps: dict[str, Any]) -> Run:
+    """Return the call of the functions of a layer's gradients."""
+    case = task.case
+    images, *weight, gradient = task.arrays
+    if case.is_convolution:
+        steps["groups"] = case.groups
+        by_input, by_weight = (
+            getattr(functional, f"{case.op}_{name}") for name in ("input", "weight")
+        )
+        return lambda: (
+            by_input(case.shape, *weight, gradient, **steps),
+            by_weight(images, weight[0].shape, gradient, **steps),
+        )
+    kernel = case.kh, case.kw
+
+    def pool() -> object:
+        values, indices = functional.max_pool2d(images, kernel, **steps, return_indices=True)
+        back = functional.max_pool2d_backward(gradient, indices, case.shape, kernel, **steps)
+        return values, indices, back
+
+    return pool
 
 
 def contestant() -> Ours:

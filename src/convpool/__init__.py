@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from convpool.nn.folding import fold
     from convpool.nn.swapping import accelerate, restore
     from convpool.notation import parse_layer, parse_net
+    from convpool.pictures.animation import animate
+    from convpool.precisions import get_precision, precision
     from convpool.runs import run
     from convpool.spec import (
         AvgPool2dSpec,
@@ -74,12 +76,14 @@ __all__ = [
     "MaxPool2dSpec",
     "MaxUnpool2dSpec",
     "accelerate",
+    "animate",
     "bind",
     "chain_report",
     "effective_macs",
     "fold",
     "functional",
     "get_num_threads",
+    "get_precision",
     "macs",
     "memory",
     "nn",
@@ -89,6 +93,7 @@ __all__ = [
     "parse_layer",
     "parse_net",
     "plan",
+    "precision",
     "receptive_field",
     "restore",
     "run",
@@ -110,6 +115,7 @@ _HOMES = {
     "ConvpoolError": "errors",
     "DataError": "errors",
     "DtypeError": "errors",
+    "animate": "pictures.animation",
     "plan": "dispatch",
     "bind": "functional",
     "accelerate": "nn.swapping",
@@ -119,6 +125,8 @@ _HOMES = {
     "parse_layer": "notation",
     "parse_net": "notation",
     "run": "runs",
+    "get_precision": "precisions",
+    "precision": "precisions",
     "get_num_threads": "threads",
     "set_num_threads": "threads",
     "AvgPool2dSpec": "spec",

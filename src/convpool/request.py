@@ -1,4 +1,7 @@
-"""What an engine is asked for, and what it answers with: a function of the arrays."""
+"""What an engine is asked for, and what it answers with: a function of the arrays.
+
+That the arrays fit is checked before; but a gradient's indices by the engine that reads them.
+"""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from convpool.arithmetic import Shape
+from convpool.errors import ArgumentError
 from convpool.spec import Activation, LayerSpec
 
 Array = NDArray[Any]
@@ -72,3 +76,19 @@ class ConvolutionOperator(Protocol):
     ) -> Array:
         """Pack and run."""
         ...
+
+
+def check_cells(indices: Array, plane: tuple[int, int]) -> None:
+    """Refuse indices that name no cell of a plane (H, W).
+
+    Raises:
+        ArgumentError: naming the first of them.
+    """
+    cells = plane[0] * plane[1]
+    outside = indices[(indices < 0) | (indices >= cells)]
+    if outside.size:
+        raise ArgumentError(
+            "indices",
+            int(outside[0]),
+            f"from 0 to {cells - 1} everywhere, the cells of a plane of {plane[0]}x{plane[1]}",
+        )

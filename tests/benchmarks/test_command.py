@@ -89,3 +89,24 @@ def test_errors_alone_are_printed() -> None:
     row = next(line for line in done.stdout.splitlines() if line.startswith("tutorial")).split()
     assert row[:6] == ["tutorial,5x5", "k3", "s1", "first", "layer", "1"]
     assert all(0 <= float(error) < 1e-5 for error in row[6:8])
+
+
+def test_gradients_are_timed(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    tiny = ["--quick", "--match", "tutorial,5x5", "--threads", "1", "--batch", "2,3"]
+    done = CliRunner().invoke(command.app, ["backward", *tiny, "--json", str(path)])
+    assert done.exit_code == 0, done.output
+    assert "geometric means: 1 thread, batch 3, NCHW" in done.stdout
+    lines = json.loads(path.read_bytes())["lines"]
+    assert [line["case"]["n"] for line in lines] == [2, 2, 2, 3, 3, 3]
+    assert all(line["case"]["backward"] and not line["wrong"] for line in lines)
+    assert {line["case"]["op"] for line in lines} == {"conv2d", "max_pool2d_with_indices"}
+    first = next(line for line in lines if line["case"]["layer"] == "5x5 k3 s1")
+    assert first["rates"]["torch"] == pytest.approx(2 * 2 * 2 * 81 / first["seconds"]["torch"])
+
+
+@pytest.mark.parametrize("batch", ["", "0", "16,many"])
+def test_batches_that_are_no_numbers_of_images(batch: str) -> None:
+    done = CliRunner().invoke(command.app, ["backward", "--batch", batch])
+    assert isinstance(done.exception, ArgumentError)
+    assert f"--batch is {batch!r}, but must be numbers of images" in str(done.exception)

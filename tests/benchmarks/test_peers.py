@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 
 import convpool
-from benchmarks.cases import LAYOUTS, Case, Layout
+from benchmarks.cases import LAYOUTS, Case, Layout, training
 from benchmarks.peers import PEERS, chosen, contestants, installed, ours
-from benchmarks.task import Array, as_arrays, error, is_wrong, make_task, truth
+from benchmarks.task import (
+    Array,
+    as_arrays,
+    by_reference,
+    error,
+    is_wrong,
+    make_task,
+    truth,
+)
 from convpool.errors import ArgumentError
 from convpool.threads import get_num_threads
 from tests.benchmarks.contestants import case_named
@@ -18,6 +26,12 @@ CASES = [
     case_named("cifar-cnn,p3"),
     case_named("cifar-cnn,p3", "max_pool2d_with_indices"),
     Case("net", "of everything", "conv2d", 2, 8, 11, 9, 6, 3, 2, 2, 1, 0, 2, 2, 1),
+]
+
+
+BACKWARD = [
+    *training(CASES[:1] + CASES[4:], [3]),
+    *training(CASES[1:3], [1]),
 ]
 
 
@@ -33,6 +47,21 @@ def test_everybody_is_right(peer: str | None, case: Case, layout: Layout) -> Non
         assert runs or layout == "nhwc" or case.op == "max_pool2d_with_indices"
         expected = truth(task)
         assert not any(is_wrong(case, error(run(), expected)) for run in runs.values())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("case", BACKWARD, ids=lambda case: f"{case.name},{case.op}")
+def test_everybody_who_has_gradients_is_right(case: Case, layout: Layout) -> None:
+    task = make_task(case, layout)
+    expected = truth(task)
+    assert error(by_reference(task), expected) <= 1e-12
+    for contestant in contestants(installed()):
+        with contestant.session(1):
+            runs = contestant.prepare(task)
+            assert set(runs) in ({"torch"}, {"functions"}, set())
+            for run in runs.values():
+                assert not is_wrong(case, error(run(), expected))
+                assert len(as_arrays(run())) == (2 if case.is_convolution else 3)
 
 
 def test_torch_computes_in_the_layout() -> None:

@@ -70,6 +70,12 @@ def test_every_layer_has_its_tag_and_each_batch_its_step(command: Command) -> No
         assert steps(Path("logs"), tag) == [0, 1, 2]
 
 
+def test_an_animation_of_the_first_layer(command: Command) -> None:
+    answer = command("run", "MaxPool2d(2)", "--limit", "2", "--animate", "--logdir", "logs")
+    assert "logs holds the events, animation.html, " in " ".join(answer.out.split())
+    assert Path("logs/animation.html").read_text().startswith("<!doctype html>")
+
+
 def test_weights_from_a_file(command: Command) -> None:
     np.save("ramp.npy", np.linspace(0, 1, 64).reshape(1, 1, 8, 8))
     arrays: dict[str, Any] = {"0.weight": np.full((1, 1, 1, 1), 2.0), "0.bias": np.array([1.0])}

@@ -22,10 +22,10 @@ sys.exit(status(["warm", "--dtype", "float64"]))
 """
 
 
-def warm(folder: Path) -> tuple[int, float]:
+def warm(folder: Path, program: str = SHORT) -> tuple[int, float]:
     """Return how many kernels are said to be kept, and the seconds that it took."""
     answer = subprocess.run(
-        [sys.executable, "-c", SHORT],
+        [sys.executable, "-c", program],
         env={**os.environ, "CONVPOOL_CACHE_DIR": str(folder), "NUMBA_NUM_THREADS": "2"},
         capture_output=True,
         text=True,
@@ -50,6 +50,21 @@ def test_both_twins_are_compiled_and_the_second_run_finds_them(tmp_path: Path) -
     again, soon = warm(tmp_path)
     assert again == 4
     assert soon < seconds / 2
+
+
+def test_gradients_where_they_are_asked_for(tmp_path: Path) -> None:
+    layers = SHORT.replace('(("MaxPool2d(2)", (1, 64, 32, 32)),)', str(TRAINED))
+    warm(tmp_path, layers.replace('"float64"', '"float64", "--training"'))
+    files = "\n".join(path.name for path in tmp_path.rglob("*.nbi"))
+    for name in ("weights-float64", "weights-finish", "bias-planes", "scatter", "share"):
+        assert name in files
+
+
+TRAINED = (
+    ("Conv2d(3, 8, 3)", (1, 3, 16, 16)),
+    ("MaxPool2d(2)", (1, 64, 32, 32)),
+    ("AvgPool2d(2)", (1, 64, 32, 32)),
+)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ The rules are PyTorch's (documentation of `Conv2d`, `ConvTranspose2d`, `MaxPool2
 padding of the two sides of an axis told apart. All numbers are exact Python ints.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convpool.arithmetic.counting import clipped_sum
 from convpool.spec import Conv2dSpec, StampSpec, WindowSpec
@@ -41,9 +41,14 @@ class Axis:
         raise NotImplementedError
 
     @property
-    def formula(self) -> str:
-        """The size rule with this axis's numbers put in, as text."""
+    def equation(self) -> str:
+        """The size rule with this axis's numbers put in."""
         raise NotImplementedError
+
+    @property
+    def formula(self) -> str:
+        """The size rule with this axis's numbers put in, and why a window is taken or left out."""
+        return self.equation
 
     @property
     def small(self) -> int:
@@ -141,6 +146,16 @@ class Window(Axis):
         return f"floor((i + p_lo + p_hi - d*(k-1) - 1{rounding}) / s) + 1"
 
     @property
+    def equation(self) -> str:
+        """The rule with this axis's numbers put in, without the reason for leaving a window out."""
+        rounding = f" + ({self.stride}-1)" if self.ceil_mode else ""
+        less = f"; less 1 = {self.output}" if self.drops_last else ""
+        return (
+            f"floor(({self.size} + {self.before} + {self.after} - {self.dilation}*({self.kernel}-1)"
+            f" - 1{rounding}) / {self.stride}) + 1 = {self.rounded}{less}"
+        )
+
+    @property
     def formula(self) -> str:
         """The rule with this axis's numbers put in, as text.
 
@@ -148,23 +163,52 @@ class Window(Axis):
             >>> Window(size=5, kernel=3, stride=2, before=1, after=1).formula
             'floor((5 + 1 + 1 - 1*(3-1) - 1) / 2) + 1 = 3'
         """
-        rounding = f" + ({self.stride}-1)" if self.ceil_mode else ""
-        text = (
-            f"floor(({self.size} + {self.before} + {self.after} - {self.dilation}*({self.kernel}-1)"
-            f" - 1{rounding}) / {self.stride}) + 1 = {self.rounded}"
-        )
-        if self.ceil_mode:
-            last = (self.rounded - 1) * self.stride
-            comparison = f"({self.rounded}-1)*{self.stride} = {last}"
-            edge = f"{self.size} + {self.before}"
-            place = "the input" if last >= self.before else "the padding before the input"
-            text += (
-                f"; less 1 = {self.output}, since the last window would start in the padding: "
-                f"{comparison} >= {edge}"
-                if self.drops_last
-                else f"; the last window starts in {place}: {comparison} < {edge}"
-            )
-        return text
+        if not self.ceil_mode:
+            return self.equation
+        return f"{self.equation}{', since' if self.drops_last else ';'} {self.decision}"
+
+    @property
+    def decision(self) -> str:
+        """Where the last window of ceil_mode would start, as the inequality that decides about it.
+
+        Example:
+            >>> Window(size=5, kernel=3, stride=3, ceil_mode=True).decision
+            'the last window starts in the input: (2-1)*3 = 3 < 5 + 0'
+        """
+        if self.drops_last:
+            return f"the last window would start in the padding: {self.inequality}"
+        first = (self.rounded - 1) * self.stride
+        place = "the input" if first >= self.before else "the padding before the input"
+        return f"the last window starts in {place}: {self.inequality}"
+
+    @property
+    def inequality(self) -> str:
+        """Where the last window would start, and where the input ends; both count from the padding.
+
+        Example:
+            >>> Window(size=3, kernel=2, stride=2, before=1, after=1, ceil_mode=True).inequality
+            '(3-1)*2 = 4 >= 3 + 1'
+        """
+        first = (self.rounded - 1) * self.stride
+        sign = ">=" if self.drops_last else "<"
+        return f"({self.rounded}-1)*{self.stride} = {first} {sign} {self.size} + {self.before}"
+
+    @property
+    def has_extra(self) -> bool:
+        """Whether ceil_mode asks for one window more than fits, be it taken or refused."""
+        return self.ceil_mode and self.rounded > replace(self, ceil_mode=False).rounded
+
+    @property
+    def unread(self) -> tuple[int, ...]:
+        """Positions of the padded input that no tap of any window lies on.
+
+        Example:
+            >>> Window(size=6, kernel=3, stride=2, before=1, after=1).unread
+            (6,)
+        """
+        taps = range(self.kernel)
+        read = {self.position(window, tap) for window in range(self.output) for tap in taps}
+        return tuple(p for p in range(-self.before, self.size + self.after) if p not in read)
 
     @property
     def small(self) -> int:
@@ -240,11 +284,11 @@ class Stamp(Axis):
         return "(i-1)*s - p_lo - p_hi + d*(k-1) + output_padding + 1"
 
     @property
-    def formula(self) -> str:
-        """The rule with this axis's numbers put in, as text.
+    def equation(self) -> str:
+        """The rule with this axis's numbers put in.
 
         Example:
-            >>> Stamp(size=3, kernel=3, stride=2, before=1, after=1).formula
+            >>> Stamp(size=3, kernel=3, stride=2, before=1, after=1).equation
             '(3-1)*2 - 1 - 1 + 1*(3-1) + 0 + 1 = 5'
         """
         return (

@@ -11,6 +11,7 @@ from typing import Annotated, cast
 import typer
 
 from convpool import __version__
+from convpool.cli.animate import animate
 from convpool.cli.apply import apply
 from convpool.cli.explain import explain
 from convpool.cli.run import run
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(explain)
 app.command()(apply)
+app.command()(animate)
 app.command()(run)
 app.command()(summary)
 app.command()(warm)

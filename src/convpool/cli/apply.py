@@ -6,21 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convpool.errors import ArgumentError, DataError
+from convpool.cli.numbers import NUMBERS, image_in, read_numbers, shaped
+from convpool.errors import ArgumentError
 from convpool.notation import parse_layer, shape_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convpool.arithmetic import Shape
-
-_NUMBERS = "a list of rows such as [[1,2],[3,4]], or a .json or .npy file of one"
-
 
 def apply(
     layer: Annotated[str, typer.Argument(metavar="LAYER", help="A layer, as in PyTorch.")],
     values: Annotated[
-        str, typer.Option(metavar="NUMBERS", help=f"The input: {_NUMBERS}; HxW, CxHxW or NxCxHxW.")
+        str, typer.Option(metavar="NUMBERS", help=f"The input: {NUMBERS}; HxW, CxHxW or NxCxHxW.")
     ],
     weight: Annotated[
         str | None, typer.Option(metavar="NUMBERS", help="The weights, for the convolutions.")
@@ -44,17 +41,17 @@ def apply(
     from convpool.spec import ConvolutionSpec, MaxUnpool2dSpec
 
     spec = parse_layer(layer)
-    image = _image("--values", _read("--values", values))
+    image = image_in("--values", read_numbers("--values", values))
     output_shape(spec, image.shape, "--values")
     arrays: dict[str, Any] = {}
     if isinstance(spec, ConvolutionSpec):
-        arrays["weight"] = _shaped("--weight", weight, spec.weight_shape)
+        arrays["weight"] = shaped("--weight", weight, spec.weight_shape)
         if bias is not None:
-            arrays["bias"] = _shaped("--bias", bias, (spec.out_channels,))
+            arrays["bias"] = shaped("--bias", bias, (spec.out_channels,))
     elif weight is not None or bias is not None:
         raise ArgumentError("--weight or --bias", spec, "left out for a layer without weights")
     if isinstance(spec, MaxUnpool2dSpec):
-        arrays["indices"] = _shaped("--indices", indices, image.shape).astype("int64")
+        arrays["indices"] = shaped("--indices", indices, image.shape).astype("int64")
     elif indices is not None:
         raise ArgumentError("--indices", spec, "left out for layers other than MaxUnpool2d")
     if isinstance(spec, ConvolutionSpec):
@@ -65,48 +62,6 @@ def apply(
     if output is not None:
         _save(output, found[0])
     _print(found, as_json=as_json)
-
-
-def _read(argument: str, text: str) -> "NDArray[Any]":
-    """Return the numbers in a JSON text or in a file: int64 where all are whole, else float64."""
-    import numpy as np
-
-    path = Path(text)
-    if path.suffix in (".npy", ".json") and not path.is_file():
-        raise ArgumentError(argument, text, _NUMBERS)
-    try:
-        if path.suffix == ".npy":
-            array: NDArray[Any] = np.load(path, allow_pickle=False)
-        else:
-            content = path.read_text() if path.suffix == ".json" else text
-            array = np.array(json.loads(content))
-    except (ValueError, EOFError, OSError) as error:
-        if path.suffix in (".npy", ".json"):
-            raise DataError(f"cannot read numbers from {path}: {error}") from error
-        raise ArgumentError(argument, text, _NUMBERS) from None
-    if array.dtype.kind not in "iuf" or array.size == 0:
-        raise ArgumentError(argument, text, _NUMBERS)
-    return array
-
-
-def _image(argument: str, array: "NDArray[Any]") -> "NDArray[Any]":
-    """Return (C, H, W) or (N, C, H, W); a plane of numbers is one channel."""
-    if array.ndim not in (2, 3, 4):
-        raise ArgumentError(f"shape of {argument}", array.shape, "HxW, CxHxW or NxCxHxW")
-    return array[None] if array.ndim == 2 else array
-
-
-def _shaped(argument: str, text: str | None, shape: "Shape") -> "NDArray[Any]":
-    """Return numbers in the given shape.
-
-    The axes of length 1 may be left out, so that a single kernel is a plain list of rows.
-    """
-    if text is None:
-        raise ArgumentError(argument, None, f"given: numbers of shape {shape}")
-    array = _read(argument, text)
-    if [size for size in array.shape if size != 1] != [size for size in shape if size != 1]:
-        raise ArgumentError(f"shape of {argument}", array.shape, str(shape))
-    return array.reshape(shape)
 
 
 def _save(path: Path, array: "NDArray[Any]") -> None:

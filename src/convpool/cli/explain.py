@@ -60,7 +60,7 @@ def _print_report(report: "ChainReport") -> None:
 def _sections(layer: "LayerReport", before: "ReceptiveField") -> Iterator[tuple[str, list[str]]]:
     """Yield the name and the lines of each number of a layer."""
     from convpool.arithmetic import Window, macs_formula, parameters_formula
-    from convpool.cli.tables import bytes_text
+    from convpool.cli.text import bytes_text
 
     yield from _size_sections(layer)
     yield "output", [shape_text(layer.output_shape)]
@@ -97,7 +97,7 @@ def _field_sections(
     layer: "LayerReport", before: "ReceptiveField"
 ) -> Iterator[tuple[str, list[str]]]:
     from convpool.arithmetic import field_formulas
-    from convpool.cli.tables import axes_text
+    from convpool.cli.text import axes_text
 
     vertical = field_formulas(before.vertical, layer.axes[0])
     horizontal = field_formulas(before.horizontal, layer.axes[1])

@@ -50,6 +50,9 @@ def run(
     every_layer: Annotated[
         bool, typer.Option("--every-layer", help="Show the layers in between as well.")
     ] = False,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Show the first layer step by step on a crop.")
+    ] = False,
 ) -> None:
     """Run images through layers; write TensorBoard events, contact sheets and a summary."""
     layers = parse_net(net or [])  # before the imports: they take longer than finding a slip
@@ -77,6 +80,7 @@ def run(
             weights=weights,
             seed=seed,
             every_layer=every_layer,
+            animate=animate,
             progress=bar.step,
         )
     _print_summary(console, summary)

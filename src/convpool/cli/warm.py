@@ -7,6 +7,7 @@ import typer
 from convpool.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from convpool.request import Array
     from convpool.spec import LayerSpec
 
 _DTYPES = ("float32", "float64")
@@ -14,6 +15,7 @@ _DTYPES = ("float32", "float64")
 
 def warm(
     dtype: Annotated[str, typer.Option(help="Element type: float32 or float64.")] = "float32",
+    training: Annotated[bool, typer.Option("--training", help="Gradients too.")] = False,
 ) -> None:
     """Compile the common kernels ahead, so that first calls are quick."""
     if dtype not in _DTYPES:
@@ -47,12 +49,12 @@ def warm(
         task = bar.add_task("compiling", total=len(ours))
         for layer, shape in ours:
             bar.update(task, description=layer.name)
-            _run(layer, shape, dtype)
+            _run(layer, shape, dtype, training)
             bar.advance(task)
     console.print(f"{_kept()}, {perf_counter() - start:.1f} s", soft_wrap=True)
 
 
-def _run(layer: "LayerSpec", shape: tuple[int, ...], dtype: str) -> None:
+def _run(layer: "LayerSpec", shape: tuple[int, ...], dtype: str, training: bool) -> None:
     """Call the layer with threads and without, on numbers and, for poolings, on NaN."""
     import numpy as np
 
@@ -69,8 +71,34 @@ def _run(layer: "LayerSpec", shape: tuple[int, ...], dtype: str) -> None:
             set_num_threads(count)
             for array in others:
                 functional.apply(layer, array, weight)
+            if training:
+                _run_gradients(layer, images, weight)
     finally:
         set_num_threads(threads)
+
+
+def _run_gradients(layer: "LayerSpec", images: "Array", weight: "Array | None") -> None:
+    import numpy as np
+
+    from convpool.arithmetic import output_shape
+    from convpool.dispatch import plan
+    from convpool.functional.calls import operation
+    from convpool.spec import MaxPool2dSpec
+
+    gradient = np.zeros(output_shape(layer, images.shape), images.dtype)
+    plane = images.shape[2:]
+    calls: dict[str, tuple[object, ...]] = {}
+    if weight is not None:
+        name = operation(layer)
+        calls[f"{name}_input"] = plane, gradient, weight
+        calls[f"{name}_weight"] = images, gradient
+        calls["convolution_bias"] = (gradient,)
+    elif isinstance(layer, MaxPool2dSpec):
+        calls["max_pool2d_backward"] = plane, gradient, np.zeros(gradient.shape, np.int64)
+    else:
+        calls["avg_pool2d_backward"] = plane, gradient
+    for name, arrays in calls.items():
+        plan(name, layer, images.shape[1:], images.dtype.name).run(*arrays)
 
 
 def _kept() -> str:

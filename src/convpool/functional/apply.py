@@ -17,12 +17,12 @@ from convpool.functional.arrays import (
     Array,
     as_batch,
     check_array,
-    check_cells,
     check_indices,
     check_sequence,
     ready,
 )
 from convpool.functional.calls import Call, Calls, calls_of
+from convpool.request import check_cells
 from convpool.spec import (
     AvgPool2dSpec,
     ConvolutionSpec,

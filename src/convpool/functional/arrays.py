@@ -95,15 +95,3 @@ def check_indices(indices: object, shape: Shape) -> Array:
     if array.dtype.name != "int64":
         raise DtypeError("indices", array.dtype, "int64")
     return check_shape("indices", array, shape)
-
-
-def check_cells(indices: Array, plane: tuple[int, int]) -> None:
-    """Refuse indices that name no cell of a plane (H, W)."""
-    cells = plane[0] * plane[1]
-    outside = indices[(indices < 0) | (indices >= cells)]
-    if outside.size:
-        raise ArgumentError(
-            "indices",
-            int(outside[0]),
-            f"from 0 to {cells - 1} everywhere, the cells of a plane of {plane[0]}x{plane[1]}",
-        )

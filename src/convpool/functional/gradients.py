@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from numpy import ndarray
 
-from convpool.arithmetic import Shape, output_shape, window_axes
+from convpool.arithmetic import Shape, output_shape
 from convpool.dispatch import plan
 from convpool.functional.arrays import (
     COMPARED,
@@ -17,7 +17,6 @@ from convpool.functional.arrays import (
     Array,
     as_batch,
     check_array,
-    check_cells,
     check_indices,
     check_like,
     check_sequence,
@@ -219,7 +218,7 @@ def max_pool2d_backward(
     shape = _shape("input_size", input_size)
     check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
     plane = (shape[-2], shape[-1])
-    check_cells(_named_cells(spec, check_indices(indices, grad_output.shape), plane), plane)
+    check_indices(indices, grad_output.shape)
     gradient = ready(as_batch("grad_output", grad_output))
     run = plan("max_pool2d_backward", spec, shape[-3:], grad_output.dtype.name).run
     result: Array = run(plane, gradient, ready(as_batch("indices", indices)))
@@ -301,8 +300,6 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
     gradient = as_batch("grad_output", grad_output)
     check_array("indices", indices, ("int64",))
     check_indices(indices, (*grad_output.shape[:-2], *indices.shape[-2:]))
-    plane = (gradient.shape[2], gradient.shape[3])
-    check_cells(indices, plane)
     # The gather asks nothing of the layer but its existence: the indices say it all.
     spec = MaxUnpool2dSpec(1)
     pooled = as_batch("indices", indices)
@@ -331,12 +328,3 @@ def _by_weight(operation: str, spec: ConvolutionSpec, input: Array, grad_output:
 
 def _shape(argument: str, size: Sequence[int]) -> Shape:
     return tuple(whole(argument, number, minimum=0) for number in check_sequence(argument, size))
-
-
-def _named_cells(spec: MaxPool2dSpec, indices: Array, plane: tuple[int, int]) -> Array:
-    """Return the indices that name a cell: those of windows that touch the input at all."""
-    vertical, horizontal = (
-        [axis.touches(window) for window in range(axis.output)] for axis in window_axes(spec, plane)
-    )
-    named: Array = indices[..., vertical, :][..., horizontal]
-    return named

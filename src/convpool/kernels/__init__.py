@@ -7,8 +7,9 @@ operation that a kernel carries out.
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
+from convpool.kernels.adjoint import adjoint
 from convpool.request import Request
 from convpool.spec import ConvolutionSpec, ConvTranspose2dSpec
 
@@ -60,6 +61,26 @@ def _refuses_convolution(request: Request) -> str | None:
     return None
 
 
+def _refuses_by_input(request: Request) -> str | None:
+    """Return why a gradient by the input isn't taken: it is made as the adjoint layer."""
+    return _refuses_convolution(request) or _refuses_adjoint(request)
+
+
+def _refuses_by_weight(request: Request) -> str | None:
+    """Return why a gradient by the weights isn't taken: it is made as that of a convolution."""
+    transposed = isinstance(request.spec, ConvTranspose2dSpec)
+    return _refuses_convolution(request) or (_refuses_adjoint(request) if transposed else None)
+
+
+def _refuses_adjoint(request: Request) -> str | None:
+    _, height, width = request.image_shape
+    other = adjoint(cast("ConvolutionSpec", request.spec), (height, width))
+    if min(other.plane) < 1:
+        return "no tap meets the output"
+    images = other.spec.in_channels, *other.plane
+    return _refuses_convolution(Request(request.operation, other.spec, images, request.dtype))
+
+
 @dataclass(frozen=True)
 class Operation:
     """Which requests for an operation are refused, and the module whose `prepare` takes others."""
@@ -75,6 +96,14 @@ OPERATIONS = {
     "max_pool2d_with_indices": Operation(_refuses(COMPARED), "max_pooling"),
     "avg_pool2d": Operation(_refuses(FLOATS), "average_pooling"),
     "max_unpool2d": Operation(_refuses(COMPARED), "unpooling"),
+    "conv2d_input": Operation(_refuses_by_input, "input_gradient"),
+    "conv_transpose2d_input": Operation(_refuses_by_input, "input_gradient"),
+    "conv2d_weight": Operation(_refuses_by_weight, "weight_gradient"),
+    "conv_transpose2d_weight": Operation(_refuses_by_weight, "weight_gradient"),
+    "convolution_bias": Operation(_refuses(FLOATS), "bias_gradient"),
+    "max_pool2d_backward": Operation(_refuses(FLOATS), "max_pooling_backward"),
+    "avg_pool2d_backward": Operation(_refuses(FLOATS), "average_pooling_backward"),
+    "max_unpool2d_backward": Operation(_refuses(COMPARED), "unpooling_backward"),
 }
 
 

@@ -32,7 +32,7 @@ def prepare(request: Request) -> Callable[..., Array]:
     dtype, plane = np.dtype(request.dtype), (axes[0].output, axes[1].output)
     is_half = request.dtype == "float16"
     element, operation = (np.dtype("int16"), HALF + SUM) if is_half else (dtype, SUM)
-    divisors = _divisors(spec, axes)
+    divisors = divisors_of(spec, axes)
     planes = over_planes(axes, element, (operation,), divisors)
     channels = over_channels(axes, element, operation, divisors)
 
@@ -46,7 +46,7 @@ def prepare(request: Request) -> Callable[..., Array]:
     return run
 
 
-def _divisors(spec: "AvgPool2dSpec", axes: tuple[Window, Window]) -> Divisors:
+def divisors_of(spec: "AvgPool2dSpec", axes: tuple[Window, Window]) -> Divisors:
     """Return what sums are divided by; a window that has no cell gives 0/0, as in PyTorch."""
     if spec.divisor_override is not None:
         rows, columns = (np.ones(axis.output) for axis in axes)

@@ -1,7 +1,8 @@
 """Layers that most networks have: what `convpool warm` compiles ahead.
 
 Each is given with an input (N, C, H, W) that is small, but large enough for threads, so that both
-twins of its kernels can be compiled. A new kernel needs only a line here.
+twins of its kernels can be compiled. A new kernel needs only a line here. With `--training` their
+gradients are compiled too.
 """
 
 COMMON: tuple[tuple[str, tuple[int, int, int, int]], ...] = (

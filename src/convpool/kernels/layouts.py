@@ -49,3 +49,15 @@ def delivered(result: Array, out: Array | None) -> Array:
         return result
     out[...] = result
     return out
+
+
+def by_plane(images: Array) -> Array:
+    """Return images (N, C, H, W) as (N*C, H*W), also where there is no image."""
+    batch, channels, height, width = images.shape
+    return images.reshape(batch * channels, height * width)
+
+
+def by_image(images: Array) -> Array:
+    """Return images (N, H, W, C) as (N, H*W, C), also where there is no image."""
+    batch, height, width, channels = images.shape
+    return images.reshape(batch, height * width, channels)

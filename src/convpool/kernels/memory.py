@@ -53,6 +53,7 @@ def scratch(nbytes: int) -> NDArray[np.uint8]:
         array = _SPARE.pop()  # by one step of the interpreter, so no two callers get the same
     except IndexError:
         array = _EMPTY
+    nbytes = max(nbytes, 1 << 22) if nbytes > 1 << 19 else nbytes
     if array.nbytes < nbytes:
         array = _aligned((nbytes,), _BYTE, nbytes)
     return _poisoned(array) if _POISONED else array

@@ -140,6 +140,22 @@ def multiply_add(_context, sums, vector, _address):
     return sums(sums, vector, types.intp), generate
 
 
+@intrinsic
+def multiply_add_each(_context, sums, vector, _address):
+    """Add to the r-th of a tuple of vectors `vector` times the r-th of those at an address."""
+
+    def generate(context, builder, _signature, values):
+        def add(row, total):
+            step = vector.lanes * vector.itemsize
+            other = _load(builder, builder.add(values[2], I64(row * step)), vector)
+            name = f"llvm.fmuladd.{vector.suffix}"
+            return call(builder, name, vector.llvm, other, values[1], total)
+
+        return _by_row(context, builder, sums, values[0], add)
+
+    return sums(sums, vector, types.intp), generate
+
+
 @intrinsic(prefer_literal=True)
 def rows_at(_context, _address, _step, _last, count):
     """Return `count` addresses: address + r * step, and for r after the last that of the last."""
@@ -223,6 +239,37 @@ def load_rows(_context, like, _address, _step, _last, _width, lanes, count):
         return context.make_tuple(builder, rows, loaded)
 
     return rows(like, *(types.intp,) * 4, lanes, count), generate
+
+
+@intrinsic(prefer_literal=True)
+def load_places(_context, like, _address, _table, lanes, count):
+    """Load `count` vectors of `lanes` numbers, the r-th from address + table[r].
+
+    The table is given by the address of its 64-bit numbers.
+    """
+    rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
+
+    def generate(context, builder, _signature, values):
+        places = _places_in(builder, values[1], values[2], rows.count)
+        loaded = [_load(builder, place, rows.dtype) for place in places]
+        return context.make_tuple(builder, rows, loaded)
+
+    return rows(like, types.intp, types.intp, lanes, count), generate
+
+
+@intrinsic
+def add_places(_context, rows, _address, _table):
+    """Add vectors that are loaded as by `load_places`."""
+
+    def generate(context, builder, _signature, values):
+        places = _places_in(builder, values[1], values[2], rows.count)
+
+        def add(row, value):
+            return builder.fadd(value, _load(builder, places[row], rows.dtype))
+
+        return _by_row(context, builder, rows, values[0], add)
+
+    return rows(rows, types.intp, types.intp), generate
 
 
 @intrinsic
@@ -371,6 +418,13 @@ def _by_row(context, builder, rows, values, operation):
 def _row(builder, values, row):
     """Return values[1] + row * values[2]: the address of a row."""
     return builder.add(values[1], builder.mul(values[2], I64(row)))
+
+
+def _places_in(builder, address, table, count):
+    """Return address + table[r] for each r."""
+    entries = (builder.add(table, I64(8 * row)) for row in range(count))
+    number = Vector(types.intp, 1)
+    return [builder.add(address, _load(builder, entry, number, I64)) for entry in entries]
 
 
 def _load(builder, place, vector, element=None):

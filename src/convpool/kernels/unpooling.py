@@ -13,7 +13,14 @@ from numba import prange
 from numpy.typing import NDArray
 
 from convpool.kernels.jit import Kernel
-from convpool.kernels.layouts import WORTH_THREADS, delivered, destination, laid_out
+from convpool.kernels.layouts import (
+    WORTH_THREADS,
+    by_image,
+    by_plane,
+    delivered,
+    destination,
+    laid_out,
+)
 from convpool.request import Request
 
 Array = NDArray[Any]
@@ -35,24 +42,12 @@ def prepare(request: Request) -> Callable[..., Array]:
         shape = (*indices.shape[:2], *plane)
         result = destination(shape, element, out, channels_last=last)
         into = result.view(word).transpose(order)
-        flat, threads = _by_image if last else _by_plane, result.size >= WORTH_THREADS
+        flat, threads = by_image if last else by_plane, result.size >= WORTH_THREADS
         scatter = _over_channels() if last else _over_planes()
         scatter(flat(values), flat(places), flat(into), threads=threads)
         return delivered(result, out)
 
     return run
-
-
-def _by_plane(images: Array) -> Array:
-    """(N, C, H, W) -> (N*C, H*W), also where there is no image."""
-    batch, channels, height, width = images.shape
-    return images.reshape(batch * channels, height * width)
-
-
-def _by_image(images: Array) -> Array:
-    """(N, H, W, C) -> (N, H*W, C), also where there is no image."""
-    batch, height, width, channels = images.shape
-    return images.reshape(batch, height * width, channels)
 
 
 @cache

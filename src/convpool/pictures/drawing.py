@@ -82,7 +82,7 @@ class Text:
     Args:
         place: the point its middle, start or end lies at, vertically its middle.
         text: the letters.
-        size: their height in pixels (of a line).
+        size: of the font, in pixels: a digit is 0.7 of it high and about 0.6 wide.
         role: what it stands for.
         shown: the frames in which it is there.
         anchor: "middle", "start" or "end": which part of it lies at `place`.

@@ -4,6 +4,7 @@ That font lacks a few signs that shapes and layers need. The multiplication sign
 strokes; the others are spelled in signs that it has.
 """
 
+import math
 import re
 import unicodedata
 from bisect import bisect_right
@@ -14,7 +15,20 @@ from PIL import ImageDraw, ImageFont
 
 from convpool.pictures.scale import Colour
 
-_SPELLED = str.maketrans({"−": "-", "–": "-", "—": "-", "→": "->", "≤": "<=", "≥": ">="})
+_SPELLED = str.maketrans(
+    {
+        "−": "-",
+        "–": "-",
+        "—": "-",
+        "→": "->",
+        "≤": "<=",
+        "≥": ">=",
+        "∞": "inf",
+        "⌊": "floor(",
+        "⌋": ")",
+    }
+)
+_HALF_A_DIGIT = 0.36  # of the font's size
 _TIMES = "×"
 _ELLIPSIS = "…"
 _KEPT = frozenset("×…©«»°±·‘’“”™")
@@ -28,6 +42,7 @@ class Lettering:
     Args:
         size: the font's size in pixels.
         colour: red, green and blue, 0..255.
+        bold: drawn with thicker strokes; the font has no bold letters of its own.
 
     Example:
         >>> Lettering(14, (0, 0, 0)).elided("a name too long for its place", 80)[:8]
@@ -36,6 +51,7 @@ class Lettering:
 
     size: int
     colour: Colour
+    bold: bool = False
     _font: ImageFont.FreeTypeFont = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,8 +92,33 @@ class Lettering:
             if number:
                 self._draw_times(draw, left, top)
                 left += self._times_advance
-            draw.text((left, top), piece, fill=self.colour, font=self._font)
+            # Whole pixels: Pillow sets a fraction left of 0 otherwise than one right of it.
+            place = math.floor(left + 0.5), math.floor(top + 0.5)
+            draw.text(place, piece, fill=self.colour, font=self._font, stroke_width=self._extra)
             left += self._font.getlength(piece)
+
+    def write_about(
+        self, draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, anchor: str
+    ) -> None:
+        """Write one line whose digits have their middle at the height of a place.
+
+        Args:
+            draw: what to write on.
+            place: x and y of a point.
+            text: the line.
+            anchor: "start", "middle" or "end": which part of the line lies at the point.
+
+        Example:
+            >>> from PIL import Image
+            >>> image = Image.new("RGB", (40, 20))
+            >>> white = Lettering(14, (255, 255, 255))
+            >>> white.write_about(ImageDraw.Draw(image), (20, 10), "8", "middle")
+            >>> image.getbbox()
+            (16, 5, 24, 15)
+        """
+        ascent, _ = self._font.getmetrics()
+        left = place[0] - self.width(text) * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+        self.write(draw, left, place[1] - ascent + self.size * _HALF_A_DIGIT, text)
 
     def elided(self, text: str, width: float) -> str:
         """Return the line, cut with an ellipsis where it is wider than `width` pixels.
@@ -117,6 +158,11 @@ class Lettering:
         return broken
 
     @property
+    def _extra(self) -> int:
+        """What bold letters gain on each side: with whole pixels only large ones gain at all."""
+        return self.size // 28 if self.bold else 0
+
+    @property
     def _times_advance(self) -> float:
         return self.size * 0.55
 
@@ -125,7 +171,7 @@ class Lettering:
         ascent, _ = self._font.getmetrics()
         reach = self.size * 0.19
         x, y = left + self._times_advance / 2, top + ascent - self.size * 0.34
-        stroke = max(1, round(self.size / 12))
+        stroke = max(1, round(self.size / 12)) + 2 * self._extra
         for up in (-reach, reach):
             draw.line((x - reach, y - up, x + reach, y + up), fill=self.colour, width=stroke)
 

@@ -7,6 +7,7 @@ import numpy as np
 from convpool.arithmetic import Window, window_axes
 from convpool.reference.precision import Array, accumulator, rounded
 from convpool.reference.taps import meetings
+from convpool.request import check_cells
 from convpool.spec import MaxPool2dSpec
 
 
@@ -41,7 +42,8 @@ def max_pool2d_backward(
 ) -> Array:
     """Return the gradient by the input: each output's goes to the cell that its index names.
 
-    A window that misses the input has no cell, so its gradient goes nowhere.
+    A window that misses the input has no cell, so its gradient goes nowhere. Any other index that
+    is outside of the plane is an ArgumentError.
     """
     axes = window_axes(spec, plane)
     rows, columns = ([axis.touches(window) for window in range(axis.output)] for axis in axes)
@@ -49,6 +51,7 @@ def max_pool2d_backward(
     batch, channels = gradient.shape[:2]
     by_plane = (batch * channels, np.count_nonzero(alive))
     result = np.zeros((batch * channels, plane[0] * plane[1]), accumulator(gradient.dtype))
+    check_cells(indices[:, :, alive], plane)
     cells = (np.arange(batch * channels)[:, None], indices[:, :, alive].reshape(by_plane))
     np.add.at(result, cells, gradient[:, :, alive].reshape(by_plane))
     return rounded(result.reshape(batch, channels, *plane), gradient.dtype)

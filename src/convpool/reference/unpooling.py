@@ -3,6 +3,7 @@
 import numpy as np
 
 from convpool.reference.precision import Array
+from convpool.request import check_cells
 from convpool.spec import MaxUnpool2dSpec
 
 
@@ -21,7 +22,11 @@ def max_unpool2d(
 
 
 def max_unpool2d_backward(_spec: MaxUnpool2dSpec, gradient: Array, indices: Array) -> Array:
-    """Return the gradient by the values: that of the cell which each index names."""
+    """Return the gradient by the values: that of the cell which each index names.
+
+    An index outside of the plane is an ArgumentError.
+    """
+    check_cells(indices, (gradient.shape[2], gradient.shape[3]))
     taken = np.take_along_axis(_flat(gradient), _flat(indices), axis=1)
     return taken.reshape(indices.shape)
 

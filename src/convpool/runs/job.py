@@ -16,6 +16,7 @@ from convpool.files import write_whole
 from convpool.images import Batch, ImageSource
 from convpool.notation import parse_net, shape_text
 from convpool.pictures import ColourScale, Tiling, save_png, tile_maps
+from convpool.runs.closeup import closeup
 from convpool.runs.folder import claimed
 from convpool.runs.forward import check_unpooling, forward
 from convpool.runs.report import Shown, ValueCounter, Values, contact_sheets, summary_json
@@ -86,6 +87,7 @@ def run(
     weights: str | os.PathLike[str] = "edges",
     seed: int = 0,
     every_layer: bool = False,
+    animate: bool = False,
     progress: Progress | None = None,
 ) -> RunSummary:
     """Send images through layers and write TensorBoard events, contact sheets and summary.json.
@@ -104,6 +106,7 @@ def run(
             of an .npz file with arrays "0.weight", "0.bias", … by the layer's place in the net.
         seed: for random weights.
         every_layer: write the layers in between as well.
+        animate: write animation.html: the first layer on the middle of the first image.
         progress: called with the images done and the images in all, first with none done, when
             all arguments have been found good.
 
@@ -129,6 +132,7 @@ def run(
     total = len(source) if limit is None else min(limit, len(source))
     with claimed(logdir) as folder:
         work = _Work(report, arrays, every_layer)
+        closeups: tuple[str, ...] = ()
         if progress is not None:
             progress(0, total)
         start = time.monotonic()
@@ -138,6 +142,8 @@ def run(
             try:
                 for batch in batches:
                     work.step(batch, board)
+                    if animate and not closeups:
+                        closeups = _write_closeup(folder, work)
                     if progress is not None:
                         progress(work.images, total)
             except KeyboardInterrupt:
@@ -163,7 +169,7 @@ def run(
             },
         )
     return RunSummary(
-        folder, report, work.images, work.steps, seconds, complete, work.values, files
+        folder, report, work.images, work.steps, seconds, complete, work.values, closeups + files
     )
 
 
@@ -227,6 +233,13 @@ def _write_results(folder: Path, work: _Work, data: str, facts: dict[str, Any]) 
         save_png(picture, folder / name)
     write_whole(folder / "summary.json", summary_json(work.report, work.values, facts))
     return (*pictures, "summary.json")
+
+
+def _write_closeup(folder: Path, work: _Work) -> tuple[str, ...]:
+    name = "animation.html"
+    first = work.report.layers[0].layer
+    closeup(first, work.shown[0].maps[0], work.weights[0]).save(folder / name)
+    return (name,)
 
 
 def _markdown(report: ChainReport) -> str:

@@ -5,7 +5,7 @@ that need yet another program once there are enough of those.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Any, cast
@@ -66,6 +66,11 @@ class Case:
     def request(self) -> Request:
         name = "conv2d" if isinstance(self.spec, Conv2dSpec) else "conv_transpose2d"
         return Request(name, self.spec, self.input.shape[1:], self.input.dtype.name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arrays."""
+        return "input", "weight", "bias", "residual"
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -131,6 +136,32 @@ def read_in_place() -> Iterator[Case]:
             images = noise((batch, channels, width, width))
             for same in (images, images[::-1].copy()[::-1]):
                 yield Case(spec, same, noise(spec.weight_shape), None, packed=True)
+
+
+def transformed() -> Iterator[Case]:
+    """Yield calls that are computed by short convolutions: tiles cut, wide planes, many blocks."""
+    pads: tuple[Any, ...] = (0, 1, 2, ((0, 3), (2, 1)))
+    shapes = [
+        *((2, 64, 64, 28, 28), (3, 33, 50, 15, 21), (1, 40, 33, 13, 300), (1, 300, 64, 16, 16)),
+        *((2, 64, 96, 14, 14), (1, 64, 64, 61, 63)),
+    ]
+    for number, (batch, channels, filters, *plane) in enumerate(shapes):
+        for mode in ("zeros", "reflect") if number == 0 else ("zeros",):
+            padding = pads[number % len(pads)] if mode == "zeros" else 1
+            spec = Conv2dSpec(channels, filters, 3, padding=padding, padding_mode=mode)
+            yield _with_noise(spec, (batch, *plane))
+    yield _with_noise(Conv2dSpec(128, 128, 3, padding=1, groups=2), (2, 20, 20))
+    yield _with_noise(ConvTranspose2dSpec(48, 64, 3, padding=1), (2, 20, 24))
+    yield _with_noise(Conv2dSpec(33, 64, 5, padding=2), (2, 21, 18))
+
+
+def _with_noise(spec: Spec, batch_and_plane: tuple[int, ...]) -> Case:
+    batch, *plane = batch_and_plane
+    images = noise((batch, spec.in_channels, *plane))
+    weight, bias = noise(spec.weight_shape), noise((spec.out_channels,))
+    case = Case(spec, images, weight, bias, packed=True)
+    residual = noise(case.output_shape)
+    return replace(case, residual=residual, activation=Activation(0.25))
 
 
 def _drawn(
@@ -209,14 +240,14 @@ def _case(random: np.random.Generator, make: Callable[[], Spec]) -> Case | None:
     weights = int(np.prod(spec.weight_shape))
     if batch * pixels * weights > MOST_PRODUCTS:
         return None
-    images = _laid_out(random, _noise(random, (batch, spec.in_channels, *plane), dtype))
+    images = laid_out(random, _noise(random, (batch, spec.in_channels, *plane), dtype))
     bias = _noise(random, (spec.out_channels,), dtype) if spec.bias else None
     case = Case(
         spec,
         images,
-        _laid_out(random, _noise(random, spec.weight_shape, dtype)),
+        laid_out(random, _noise(random, spec.weight_shape, dtype)),
         bias,
-        _laid_out(random, _noise(random, shape, dtype)) if random.random() < 0.3 else None,
+        laid_out(random, _noise(random, shape, dtype)) if random.random() < 0.3 else None,
         ACTIVATIONS[random.integers(len(ACTIVATIONS))],
         str(random.choice(["", "", "in order", "channels last"])),
         bool(random.random() < 0.5),
@@ -241,7 +272,7 @@ def _noise(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> A
     return random.standard_normal(shape).astype(dtype)
 
 
-def _laid_out(random: np.random.Generator, array: Array) -> Array:
+def laid_out(random: np.random.Generator, array: Array) -> Array:
     """Return it in its own order, with channels last, or laid out in some other way."""
     chance = random.random()
     if chance < 0.5:

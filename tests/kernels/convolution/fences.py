@@ -1,15 +1,16 @@
 """Runs random calls with each array beside a page that may not be touched.
 
-A program of its own, since to touch one ends the process. Its argument is a kind of call, such as
-`conv2d`. It prints "done", or dies in the call that it printed last.
+A program of its own, since to touch one ends the process. Its argument is a kind of call: `conv2d`,
+`conv_transpose2d`, or a gradient by `input` or by `weight`. It prints "done", or dies in the call
+that it printed last.
 """
 
 import ctypes
 import mmap
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import numpy as np
@@ -18,10 +19,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution import operator
+from convpool.kernels.weight_gradient import operator as weight_gradient
 from convpool.threads import set_num_threads
+from tests.kernels.convolution import gradients
 from tests.kernels.convolution.cases import Case, check, read_in_place, some
+from tests.kernels.convolution.gradients import Gradient
 
 Array = NDArray[Any]
+Call = TypeVar("Call", Case, Gradient)
 
 PAGE = mmap.PAGESIZE
 LINE = 64
@@ -74,26 +79,29 @@ class Fences:
         result[...] = array
         return result
 
-    def around(self, case: Case) -> Case:
-        names = "input", "weight", "bias", "residual"
-        moved: dict[str, Any] = {name: self.moved(getattr(case, name)) for name in names}
+    def around(self, case: Call) -> Call:
+        moved: dict[str, Any] = {name: self.moved(getattr(case, name)) for name in case.names}
         return replace(case, **moved)
 
 
 def main(kind: str) -> None:
-    cases = [*some(kind), *(read_in_place() if kind == "conv2d" else ())]
     set_num_threads(1)
     for side in ("before", "after"):
-        run(cases, Fences(side))
+        if kind in gradients.PROGRAMS:
+            run(gradients.gradients(kind), Fences(side), gradients.check)
+        else:
+            cases = [*some(kind), *(read_in_place() if kind == "conv2d" else ())]
+            run(cases, Fences(side), check)
     print("done")
 
 
-def run(cases: Iterable[Case], fences: Fences) -> None:
+def run(cases: Iterable[Call], fences: Fences, check: Callable[[Call, Array], None]) -> None:
     with (
         patch.object(memory, "empty", fences.empty),
         patch.object(memory, "scratch", fences.scratch),
         patch.object(memory, "give_back", lambda array: None),
         patch.object(operator, "MOST", 1),  # threads that have scratch memory
+        patch.object(weight_gradient, "MOST", 1),
     ):
         for case in cases:
             print(fences.side, case, flush=True)

@@ -29,7 +29,7 @@ def main() -> None:
     F.conv2d(images[..., :64].copy(), weight, padding=1)
     before = held()
     output = F.conv2d(images, weight, padding=1)
-    assert output[0, 0, 5, 5] == 64 * 9
+    assert abs(output[0, 0, 5, 5] - 64 * 9) < 0.01
     print(held() - before, (output.nbytes + weight.nbytes) / 2**20)
 
 

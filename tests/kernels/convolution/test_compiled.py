@@ -10,6 +10,7 @@ from numba import types
 
 from convpool.kernels.convolution import tiles
 from convpool.kernels.simd import registers
+from convpool.kernels.weight_gradient import program
 from tests.kernels.test_jit import run
 
 CONVOLVE = """
@@ -28,9 +29,14 @@ def check(spec, plane, dtype, last):
     if isinstance(spec, Conv2dSpec):
         ours = F.conv2d(images, weight, bias, *rest, groups=spec.groups)
         expected = reference.conv2d(spec, images, weight, bias)
+        compare(ours, expected, dtype, spec)
+        ours = F.conv2d_weight(images, weight.shape, expected, *rest, groups=spec.groups)
+        expected = reference.conv2d_weight(spec, images, expected)
     else:
         ours = F.conv_transpose2d(images, weight, bias, *rest)
         expected = reference.conv_transpose2d(spec, images, weight, bias)
+    compare(ours, expected, dtype, spec)
+def compare(ours, expected, dtype, spec):
     rounding = dict(float16=2e-3, float32=1e-5, float64=1e-13)[dtype]
     scale = rounding * max(1, float(abs(expected).max()))
     np.testing.assert_allclose(ours, expected, rtol=rounding, atol=scale, err_msg=str(spec))
@@ -99,7 +105,7 @@ def assembly(function: Any) -> list[str]:
     code = function.py_func.__code__
     kinds = {"slope": types.float32, "ceiling": types.float32}
     signature = tuple(
-        types.boolean if name.startswith("is_") else kinds.get(name, types.intp)
+        types.boolean if name.startswith(("is_", "fresh")) else kinds.get(name, types.intp)
         for name in code.co_varnames[: code.co_argcount]
     )
     function.compile(signature)
@@ -127,6 +133,9 @@ def hot_loop(lines: list[str]) -> list[str]:
         (tiles.across_filters(np.float32, 32, 14), 28),
         (tiles.across_pixels(np.float32, 64, 6, False), 24),
         (tiles.across_pixels(np.float32, 64, 6, True), 24),
+        (program.summing(np.float32, 32, 12, 0), 24),
+        (program.summing(np.float32, 32, 14, 0), 28),
+        (program.summing(np.float32, 32, 3, 1), 6),
     ],
 )
 def test_sums_stay_in_registers(function: Any, sums: int) -> None:

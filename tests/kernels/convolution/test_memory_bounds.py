@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution.operator import Convolution
-from tests.kernels.convolution.cases import PROGRAMS, Case, check, some
+from tests.kernels.convolution import gradients
+from tests.kernels.convolution.cases import PROGRAMS, Case, check, some, transformed
+from tests.kernels.layouts import both_layouts
 
 Array = NDArray[Any]
 
@@ -44,7 +47,7 @@ class Zones:
         nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         return self.scratch(nbytes).view(dtype).reshape(shape)
 
-    def check(self, case: Case) -> None:
+    def check(self, case: object) -> None:
         for whole, start, nbytes in self.lent:
             assert (whole[:start] == MARK).all(), f"written before {nbytes} bytes by {case}"
             assert (whole[start + nbytes :] == MARK).all(), f"written after {nbytes} by {case}"
@@ -71,13 +74,31 @@ def test_nothing_is_written_outside(kind: str, zones: Zones) -> None:
         check(case, result)
 
 
+def test_nor_by_transforms(zones: Zones) -> None:
+    for case in transformed():
+        for same in both_layouts(case.input):
+            one = replace(case, input=same)
+            result = one.run(Convolution(one.request))
+            zones.check(one)
+            check(one, result)
+
+
+@pytest.mark.parametrize("kind", gradients.PROGRAMS)
+def test_nothing_is_written_outside_by_gradients(kind: str, zones: Zones) -> None:
+    for case in gradients.gradients(kind):
+        result = case.run()
+        zones.check(case)
+        gradients.check(case, result)
+
+
 def test_what_is_left_of_an_earlier_call_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scratch full of zeros, of NaN or of large numbers gives the same bits."""
 
     def filled(byte: int) -> Any:
         return lambda nbytes: np.full(nbytes + 64, byte, np.uint8)[:nbytes]
 
-    for case in some("conv2d")[:100]:
+    cases: list[Case | gradients.Gradient] = [*some("conv2d")[:100]]
+    for case in cases + list(gradients.gradients("weight")[:100]):
         answers = set()
         for byte in (0x00, 0xFF, 0x7B):
             monkeypatch.setattr(memory, "scratch", filled(byte))
@@ -87,7 +108,7 @@ def test_what_is_left_of_an_earlier_call_does_not_matter(monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forbids pages as Linux does")
-@pytest.mark.parametrize("kind", PROGRAMS)
+@pytest.mark.parametrize("kind", [*PROGRAMS, *gradients.PROGRAMS])
 def test_pages_beside_the_arrays_are_not_touched(kind: str) -> None:
     program = [sys.executable, "-m", "tests.kernels.convolution.fences", kind]
     answer = subprocess.run(

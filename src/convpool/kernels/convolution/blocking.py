@@ -8,7 +8,7 @@ the `count` rows a number is loaded, multiplied with the vector and added. There
 - across pixels: a vector holds `lanes` pixels, the numbers are one tap of `count` filters.
 
 The first needs its sums transposed to be stored as planes, the second wastes lanes on small planes
-and, with few filters, shares no load. `_cycles` says what each costs, and the cheaper one is taken.
+and, with few filters, shares no load. `cycles` says what each costs, and the cheaper one is taken.
 
 A block of the output is made chunk by chunk of channels. A chunk's input, with its padding, lies in
 a panel; the sums of the block's filters lie beside it until the last chunk is added. Sums in
@@ -115,7 +115,7 @@ def block(problem: Problem, machine: Machine, *, planar: bool) -> Blocking:
     ways = [_across_filters(problem, machine)]
     if problem.phases == 1 and planar:
         ways.append(_across_pixels(problem, machine))
-    return min(ways, key=lambda way: _cycles(way, problem, machine))
+    return min(ways, key=lambda way: cycles(way, problem, machine))
 
 
 def _across_filters(problem: Problem, machine: Machine) -> Blocking:
@@ -157,10 +157,10 @@ def _across_pixels(problem: Problem, machine: Machine) -> Blocking:
             ways.append(Blocking(False, lanes, count, rows, columns, chunk, total))
             if is_small and rows == problem.vertical.longest and columns == width:
                 ways.append(replace(ways[-1], flattened=True))
-    return min(ways, key=lambda way: _cycles(way, problem, machine))
+    return min(ways, key=lambda way: cycles(way, problem, machine))
 
 
-def _cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
+def cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
     """Return about how many cycles an image's group takes, two products of a register a cycle."""
     vertical, horizontal = problem.vertical, problem.horizontal
     products = problem.channels * problem.taps / problem.phases

@@ -77,8 +77,8 @@ class Cuts:
             "offsets": np.array(offsets or [0], np.int64),
             "phases": np.array(phases, np.int64),
             "order": np.array(order or [0], np.int64),
-            "source_rows": _sources(vertical, mode),
-            "source_columns": _sources(horizontal, mode),
+            "source_rows": sources(vertical, mode),
+            "source_columns": sources(horizontal, mode),
             "residues": np.array(vertical.residues + horizontal.residues, np.int64),
         }
 
@@ -174,7 +174,6 @@ class Cuts:
             step_x=horizontal.step,
             lowest_x=horizontal.lowest,
             width=horizontal.size,
-            repeats=int(getattr(self.spec, "padding_mode", "zeros") != "zeros"),
             slots_y=len(vertical.residues),
             slots_x=len(horizontal.residues),
             panel_rows=self.panel_rows,
@@ -214,14 +213,41 @@ class Cuts:
         held = -(-known.filter_blocks // known.held)
         return -(-known.groups // known.joint) * held * known.row_blocks * known.column_blocks
 
+    def work(self, batch: int, threads: int) -> tuple[Array, int]:  # noqa: ARG002 (others ask)
+        """Return the record, and the number of units, for a batch on some threads."""
+        return self.record, batch * self.units
+
+    def tell_spoiled(self, record: Array, batch: int) -> Array | None:  # noqa: ARG002
+        """Return where a run marks images that have to be done again; of these cuts, none has."""
+        return None
+
+    @property
+    def repeats(self) -> int:
+        """Whether padding repeats pixels."""
+        return int(getattr(self.spec, "padding_mode", "zeros") != "zeros")
+
     @cached_property
-    def program(self) -> Program:
-        """The program for the tile."""
+    def _programs(self) -> dict[int, Program]:
+        return {}
+
+    def program(self, reading: int) -> Program:
+        """Return the program for the tile, and for a way to read rows."""
+        if reading not in self._programs:
+            self._programs[reading] = self._program(reading)
+        return self._programs[reading]
+
+    def _program(self, reading: int) -> Program:
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
         tile = way.lanes, way.count
         return forward.program(
-            self.number, way.across_filters, tile, self.planar, register, way.flattened
+            self.number,
+            way.across_filters,
+            tile,
+            self.planar,
+            register,
+            way.flattened,
+            (reading, self.repeats),
         )
 
     def pack(self, weight: Array) -> Array:
@@ -232,7 +258,8 @@ class Cuts:
         blocks = self.spec.groups * -(-self.problem.filters // self.blocking.filters)
         size = blocks * self.problem.taps * self.problem.channels * self.blocking.filters
         packed = memory.empty((size + _LINE,), self.number)  # prefetched beyond its end
-        record = packing.told(self._packing_record, weight, packed, threads=False)
+        record = self._packing_record.copy()
+        record[0], record[1] = weight.ctypes.data, packed.ctypes.data
         self._packer(record, blocks, threads=size >= _WORTH_THREADS)
         return packed
 
@@ -287,7 +314,7 @@ def _up(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-def _sources(line: Line, mode: str) -> Array:
+def sources(line: Line, mode: str) -> Array:
     """Return the source of each padded position that a tap may meet, -1 for a zero."""
     shifts = [shift for phase in line.phases for _, shift in phase.taps]
     last = (line.longest - 1) * line.stride + max(shifts, default=0)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convpool.kernels.jit import Kernel, Program, block
+from convpool.kernels.jit import Program, block
 from convpool.kernels.rows import (
     fields,
     load_all,
@@ -23,7 +23,6 @@ from convpool.kernels.rows import (
     store_rows,
     transpose,
 )
-from convpool.kernels.simd import address
 
 
 class Packing(NamedTuple):
@@ -48,16 +47,6 @@ class Packing(NamedTuple):
     """From group to group of the weights, and so on."""
     of_filter: int = 0
     of_channel: int = 0
-
-
-def _told(record, weight, packed):
-    told = record.copy()
-    told[0], told[1] = address(weight), address(packed)
-    return told
-
-
-told = Kernel(_told, variant="packing")
-"""Returns a record's copy with the addresses of a call's weights and of where to pack them."""
 
 
 @cache

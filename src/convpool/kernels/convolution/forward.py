@@ -10,7 +10,7 @@ import numpy as np
 
 from convpool.kernels.convolution.blocking import SEGMENT
 from convpool.kernels.convolution.finish import finishing
-from convpool.kernels.convolution.panel import filling
+from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.tiles import across_filters, across_pixels
 from convpool.kernels.jit import Program, block
@@ -18,7 +18,7 @@ from convpool.kernels.rows import fields, load_number
 
 Number = Any
 """The class of an element type, such as np.float32."""
-_SLOPE, _CEILING = (8 * Record._fields.index(name) for name in ("slope", "ceiling"))
+SLOPE, CEILING = (8 * Record._fields.index(name) for name in ("slope", "ceiling"))
 
 
 @cache
@@ -29,18 +29,21 @@ def program(
     planar: bool,
     register: int,
     flattened: bool,
+    reading: Reading,
 ) -> Program:
     """Return the program for a tile, a way to read the input and an order of the output."""
     variant = "forward-" + "-".join(
-        map(str, (number.__name__, int(filters_first), *tile, int(planar), int(flattened)))
+        map(
+            str, (number.__name__, int(filters_first), *tile, int(planar), int(flattened), *reading)
+        )
     )
     if filters_first:
-        return Program(_across_filters(number, tile, planar, register), variant=variant)
-    return Program(_across_pixels(number, tile, register, flattened), variant=variant)
+        return Program(_across_filters(number, tile, planar, register, reading), variant=variant)
+    return Program(_across_pixels(number, tile, register, flattened, reading), variant=variant)
 
 
 @block
-def _place(record, unit):
+def place_of(record, unit):
     """Return a unit's image, groups from and how many, filter blocks from and to, row, column."""
     plan = fields(record, Record)
     rest, column_block = divmod(unit, plan.column_blocks)
@@ -59,18 +62,20 @@ def _place(record, unit):
     )
 
 
-def _across_filters(number: Number, tile: tuple[int, int], planar: bool, register: int) -> Any:
+def _across_filters(
+    number: Number, tile: tuple[int, int], planar: bool, register: int, reading: Reading
+) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
     pixel = lanes * item
-    fill = filling(number, register)
+    fill = filling(number, register, *reading)
     sum_rows = across_filters(number, lanes, count)
     finish = finishing(number, register, int(planar))
 
     def convolve(record, unit, thread):
         """Make one block of the output, by way of sums in the scratch memory."""
         plan = fields(record, Record)
-        image, group, _, first_filter, end_filter, row, column = _place(record, unit)
+        image, group, _, first_filter, end_filter, row, column = place_of(record, unit)
         panel = plan.scratch + thread * plan.scratch_bytes
         memory = panel + plan.panel_bytes
         source = plan.images + image * plan.image_stride
@@ -122,8 +127,8 @@ def _across_filters(number: Number, tile: tuple[int, int], planar: bool, registe
             rows, columns = 1, rows * columns
         output = plan.output + image * plan.output_image + row * plan.step_y * plan.output_row
         output += column * plan.step_x * plan.output_column
-        slope = number(load_number(np.float64, record + _SLOPE))
-        ceiling = number(load_number(np.float64, record + _CEILING))
+        slope = number(load_number(np.float64, record + SLOPE))
+        ceiling = number(load_number(np.float64, record + CEILING))
         for k in range(first_filter * lanes, min(end_filter * lanes, plan.filters), register):
             k_of_all = group * plan.filters + k
             sums = memory + (k // lanes - first_filter) * plan.sums_bytes + (k % lanes) * item
@@ -145,24 +150,26 @@ def _across_filters(number: Number, tile: tuple[int, int], planar: bool, registe
     return convolve
 
 
-def _across_pixels(number: Number, tile: tuple[int, int], register: int, flattened: bool) -> Any:
+def _across_pixels(
+    number: Number, tile: tuple[int, int], register: int, flattened: bool, reading: Reading
+) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
-    fill = filling(number, register)
+    fill = filling(number, register, *reading)
     sum_rows = across_pixels(number, lanes, count, flattened)
 
     def convolve(record, unit, thread):
         """Make one block of the output, which holds the sums until the last products are added."""
         plan = fields(record, Record)
-        image, first_group, groups, first_filter, end_filter, row, column = _place(record, unit)
+        image, first_group, groups, first_filter, end_filter, row, column = place_of(record, unit)
         source = plan.images + image * plan.image_stride
         source += first_group * plan.channels * plan.channel_stride
         rows = min(plan.rows, plan.out_height - row)
         columns = min(plan.columns, plan.out_width - column)
         output = plan.output + image * plan.output_image + row * plan.output_row
         output += column * plan.output_column
-        slope = number(load_number(np.float64, record + _SLOPE))
-        ceiling = number(load_number(np.float64, record + _CEILING))
+        slope = number(load_number(np.float64, record + SLOPE))
+        ceiling = number(load_number(np.float64, record + CEILING))
         panel = plan.scratch + thread * plan.scratch_bytes
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)

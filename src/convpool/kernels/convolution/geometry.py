@@ -89,6 +89,18 @@ def lines(spec: Conv2dSpec | ConvTranspose2dSpec, plane: Pair) -> tuple[Line, Li
     return vertical, horizontal
 
 
+def is_flat(line: Line) -> bool:
+    """Tell whether each output position is made of the input position of the same number alone."""
+    return (line.stride, line.step, line.phases[0].taps) == (1, 1, ((0, 0),)) and (
+        line.size == line.output
+    )
+
+
+def one_to_one(size: int) -> Line:
+    """Return the axis of a layer whose positions are made so."""
+    return Line(size, size, 1, 1, (Phase(0, size, ((0, 0),)),))
+
+
 def _window_line(axis: Window) -> Line:
     taps = tuple((tap, axis.position(0, tap)) for tap in range(axis.kernel))
     return Line(axis.size, axis.output, 1, axis.stride, (Phase(0, axis.output, taps),))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convpool.kernels import memory
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
-from convpool.kernels.convolution.geometry import Line, Phase, lines
+from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.panel import (
     BY_EVERY_FOURTH,
     BY_EVERY_SECOND,
@@ -21,12 +21,14 @@ from convpool.kernels.convolution.panel import (
     BY_SQUARE,
     BY_VECTOR,
 )
-from convpool.kernels.convolution.record import told
+from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
+from convpool.kernels.convolution.winograd.cuts import WinogradCuts, fits
 from convpool.kernels.simd import registers
+from convpool.precisions import FAST, get_precision
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
 from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
-from convpool.threads import MOST
+from convpool.threads import MOST, get_num_threads
 
 Array = NDArray[Any]
 
@@ -45,8 +47,8 @@ Ordered = tuple[int, int, tuple[Array, Array]]
 class Packed:
     """Weights and bias, with what the orders of the weights that were needed so far."""
 
-    def __init__(self, weight: Array, bias: Array | None) -> None:
-        self.weight, self.bias = weight, bias
+    def __init__(self, weight: Array, bias: Array | None, *, kept: bool) -> None:
+        self.weight, self.bias, self.kept = weight, bias, kept
         self.orders: dict[Hashable, Ordered] = {}
 
 
@@ -62,15 +64,19 @@ class Convolution:
         self._number = _NUMBERS[request.dtype]
         vertical, horizontal = lines(spec, (height, width))
         self._plane = vertical.output, horizontal.output
-        self._is_flat = _is_flat(vertical) and _is_flat(horizontal)
+        self._is_flat = is_flat(vertical) and is_flat(horizontal)
         if self._is_flat:  # a plane of pixels that don't meet is one long row
-            vertical, horizontal = _one_to_one(1), _one_to_one(height * width)
+            vertical, horizontal = one_to_one(1), one_to_one(height * width)
         channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
-        machine = Machine(*registers())
-        self._cuts = {
-            planar: Cuts(spec, problem, machine, self._number, planar) for planar in (True, False)
-        }
+        common = spec, problem, Machine(*registers()), self._number
+        self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
+        self._short: dict[bool, WinogradCuts] = {}
+        self._packs_short = False
+        if fits(problem):
+            short = {planar: WinogradCuts(*common, planar) for planar in (True, False)}
+            if short[True].pays(packs=False):
+                self._short, self._packs_short = short, short[True].pays(packs=True)
         reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND, 4: BY_EVERY_FOURTH}
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
         self._products = prod((spec.groups, filters, channels, problem.taps))
@@ -83,13 +89,13 @@ class Convolution:
 
     def pack(self, weight: Array, bias: Array | None) -> Packed:
         """Return weights and bias, which are kept: they mustn't be changed as long as it lives."""
-        return Packed(weight, bias)
+        return Packed(weight, bias, kept=True)
 
     def __call__(
         self, input: Array, weight: Array, bias: Array | None, *, out: Array | None = None
     ) -> Array:
         """Pack and run."""
-        return self.run(input, Packed(weight, bias), out=out)
+        return self.run(input, Packed(weight, bias, kept=False), out=out)
 
     def run(
         self,
@@ -107,27 +113,52 @@ class Convolution:
         last = memory.is_channels_last(input if out is None else out)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
-        cuts = self._cuts[not last]
+        if residual is not None and residual.strides != out.strides:
+            residual = _like(out, residual)
+        cuts = self._chosen(not last, packed)
+        spoiled = self._carry_out(cuts, input, packed, out, residual, activation)
+        for image in np.flatnonzero(spoiled) if spoiled is not None else ():
+            one = slice(image, image + 1)
+            added = None if residual is None else residual[one]
+            self._carry_out(self._cuts[not last], input[one], packed, out[one], added, activation)
+        return out
+
+    def _carry_out(
+        self,
+        cuts: Cuts,
+        input: Array,
+        packed: Packed,
+        out: Array,
+        residual: Array | None,
+        activation: Activation,
+    ) -> Array | None:
+        """Fill `out`, and tell which images have to be done again, if any may have."""
         weights, bias, _ = self._ordered(packed, cuts)
         images, reading = self._readable(input)
+        batch = len(images)
+        threads = batch * self._products >= _WORTH_THREADS
         scratch = memory.scratch(MOST * cuts.scratch_bytes)
         distance = direct = 0
         if residual is not None:
-            if residual.strides != out.strides:
-                residual = _like(out, residual)
             distance = residual.ctypes.data - out.ctypes.data
         if self._is_flat and images.flags.c_contiguous:  # tiles read beyond a channel's end
             direct = cuts.direct
-        known = weights, bias, distance, direct, reading
-        record = told(cuts.record, images, out, scratch, known, threads=False)
+        known = weights, bias, distance, direct
+        record, units = cuts.work(batch, get_num_threads() if threads else 1)
+        record = told(record, images, out, scratch, known, threads=False)
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
-            record[-2:] = struct.unpack("qq", bits)
-        batch = len(images)
-        threads = batch * self._products >= _WORTH_THREADS
-        cuts.program(record, batch * cuts.units, threads=threads)
+            record[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
+        spoiled = cuts.tell_spoiled(record, batch)
+        cuts.program(reading)(record, units, threads=threads)
         memory.give_back(scratch)
-        return out
+        return spoiled
+
+    def _chosen(self, planar: bool, packed: Packed) -> Cuts:
+        """Return the cuts by which weights for one call, or for many, are used."""
+        if self._short and (packed.kept or self._packs_short) and get_precision() == FAST:
+            return self._short[planar]
+        return self._cuts[planar]
 
     def _ordered(self, packed: Packed, cuts: Cuts) -> Ordered:
         """Return the weights in the program's order, and a bias that it can read in vectors."""
@@ -189,14 +220,3 @@ def _like(out: Array, array: Array) -> Array:
     copy = np.empty_like(out)
     copy[...] = array
     return copy
-
-
-def _is_flat(line: Line) -> bool:
-    """Tell whether each output position is made of the input position of the same number alone."""
-    return (line.stride, line.step, line.phases[0].taps) == (1, 1, ((0, 0),)) and (
-        line.size == line.output
-    )
-
-
-def _one_to_one(size: int) -> Line:
-    return Line(size, size, 1, 1, (Phase(0, size, ((0, 0),)),))

@@ -34,17 +34,29 @@ from convpool.kernels.simd import SUM, load_row
 BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND, BY_EVERY_FOURTH, BY_SQUARE = range(5)
 """How a row is copied: number by number; by vectors of pixels, of which each lane, every second or
 every fourth; by squares of pixels and channels, where the channels are neighbours in memory."""
+Reading = tuple[int, int]
+"""How a row is copied, and whether padding repeats pixels."""
 
 
 @cache
-def filling(number: Any, lanes: int) -> Any:
-    """Return the function that fills a panel with numbers of a type, by vectors of `lanes`."""
+def filling(number: Any, lanes: int, reading: int, repeats: int) -> Any:
+    """Return the function that fills a panel with numbers of a type, by vectors of `lanes`.
+
+    Args:
+        number: the class of the element type.
+        lanes: of a register.
+        reading: how a row is copied. Each way is compiled for those layers only that take it.
+        repeats: whether padding repeats pixels.
+    """
     item = np.dtype(number).itemsize
-    copy_vectors, copy_every_second, copy_every_fourth = (
-        _by_vector(number, step, lanes) for step in (1, 2, 4)
-    )
     clear = _clearing(number, lanes)
-    copy_numbers, copy_squares = _by_number(number), _by_square(number, lanes)
+    copy_numbers = _by_number(number)
+    if reading == BY_NUMBER:
+        copy_row = copy_numbers
+    elif reading == BY_SQUARE:
+        copy_row = _by_square(number, lanes)
+    else:
+        copy_row = _by_vector(number, {BY_VECTOR: 1, BY_EVERY_SECOND: 2}.get(reading, 4), lanes)
 
     @block
     def fill(record, image, panel, channels, row, column):
@@ -73,29 +85,11 @@ def filling(number: Any, lanes: int) -> Any:
                     if place < plan.padded_rows:
                         from_row = load_number(np.int64, plan.source_rows + place * 8)
                     source = image + from_row * plan.row_stride
-                    steps = plan.channel_stride, plan.channel_gap
-                    if from_row < 0:
+                    if from_row < 0 or reading == BY_SQUARE:
                         clear(target, plan.pitch, channels, plan.channel_gap)
-                    elif plan.reading == BY_NUMBER:
-                        copy_numbers(record, source, target, channels, first, 0)
-                    else:
-                        start = first + plan.lowest_x
-                        if plan.reading == BY_SQUARE:
-                            clear(target, plan.pitch, channels, plan.channel_gap)
-                            copy_squares(record, source, target, channels, start)
-                        elif plan.reading == BY_VECTOR:
-                            copy_vectors(
-                                source, target, channels, steps, start, plan.width, plan.pitch
-                            )
-                        elif plan.reading == BY_EVERY_SECOND:
-                            copy_every_second(
-                                source, target, channels, steps, start, plan.width, plan.pitch
-                            )
-                        else:
-                            copy_every_fourth(
-                                source, target, channels, steps, start, plan.width, plan.pitch
-                            )
-                        if plan.repeats:
+                    if from_row >= 0:
+                        copy_row(record, source, target, channels, first, 0)
+                        if repeats and reading != BY_NUMBER:
                             copy_numbers(record, source, target, channels, first, 1)
                     target += plan.pitch * item
 
@@ -146,9 +140,10 @@ def _by_square(number: Any, lanes: int) -> Any:
     item = np.dtype(number).itemsize
 
     @block
-    def copy_squares(record, source, target, channels, column):
+    def copy_squares(record, source, target, channels, first, _only_padding):
         """Copy what lies within a row of each channel; squares are turned on the way."""
         plan = fields(record, Record)
+        column = first + plan.lowest_x
         step = plan.stride_x * plan.column_stride
         begin = min(-(min(column, 0) // plan.stride_x), plan.pitch)
         end = min(plan.pitch, -(-(plan.width - column) // plan.stride_x))
@@ -172,24 +167,27 @@ def _by_vector(number: Any, step: int, lanes: int) -> Any:
     wide = step * lanes
 
     @block
-    def copy_vectors(source, target, channels, steps, column, width, pitch):
+    def copy_vectors(record, source, target, channels, first, _only_padding):
         """Copy a row of each channel whose pixels are neighbours; what is outside becomes 0.
 
         A vector of all channels before the next one, so that a mask is made once for all.
         """
-        for i in range(0, pitch, lanes):
-            first = column + i * step
-            here, there = source + first * item, target + i * item
-            if first >= 0 and first + wide <= width:
+        plan = fields(record, Record)
+        width, of_channel, gap = plan.width, plan.channel_stride, plan.channel_gap
+        column = first + plan.lowest_x
+        for i in range(0, plan.pitch, lanes):
+            pixel = column + i * step
+            here, there = source + pixel * item, target + i * item
+            if pixel >= 0 and pixel + wide <= width:
                 for _ in range(channels):
                     store(every(load(number, here, wide), step, lanes), there)
-                    here += steps[0]
-                    there += steps[1]
+                    here += of_channel
+                    there += gap
             else:
                 for _ in range(channels):
-                    pixels = load_row(number, here, first, width, wide, SUM)
+                    pixels = load_row(number, here, pixel, width, wide, SUM)
                     store(every(pixels, step, lanes), there)
-                    here += steps[0]
-                    there += steps[1]
+                    here += of_channel
+                    there += gap
 
     return copy_vectors

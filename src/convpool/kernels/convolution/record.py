@@ -22,8 +22,6 @@ class Record(NamedTuple):
     """Distance of the residual from the output; 0 if there is none."""
     direct: int = 0
     """Address of the offsets for a panel that is the image itself; 0 if it can't be."""
-    reading: int = 0
-    """How a row is read: see `panel`."""
     batch: int = 0
     image_stride: int = 0
     """Of the input."""
@@ -78,8 +76,6 @@ class Record(NamedTuple):
     lowest_x: int = 0
     width: int = 0
     """Of the input."""
-    repeats: int = 0
-    """Whether padding repeats pixels."""
     slots_y: int = 0
     """Residues."""
     slots_x: int = 0
@@ -106,18 +102,22 @@ class Record(NamedTuple):
     ceiling: int = 0
 
 
+SLOPE = Record._fields.index("slope")
+"""Where the bits of the activation's two numbers lie."""
+
+
 def _told(record, images, output, scratch, known):  # type: ignore[no-untyped-def]  # compiled
     told = record.copy()
     told[0], told[1], told[2] = address(images), address(output), address(scratch)
-    told[3], told[4], told[5], told[6], told[7] = known
-    told[8] = images.shape[0]
+    told[3], told[4], told[5], told[6] = known
+    told[7] = images.shape[0]
     for axis in range(4):
-        told[9 + axis] = images.strides[axis]
-        told[13 + axis] = output.strides[axis]
+        told[8 + axis] = images.strides[axis]
+        told[12 + axis] = output.strides[axis]
     return told
 
 
 told = Kernel(_told, variant="told")
-"""Returns a record's copy with the numbers of a call: of its arrays, and `packed` to `reading`.
+"""Returns a record's copy with the numbers of a call: of its arrays, and `packed` to `direct`.
 
 In Python, to ask three arrays for their addresses takes as long as a small layer."""

@@ -1,15 +1,22 @@
 """The frames of one image through one layer: which cells meet which weights, and what comes out."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
+from convpool.errors import ArgumentError
 from convpool.spec import LayerSpec
 
 Place = tuple[int, int, int]
 """Channel, row, column. Rows and columns of padding lie outside the plane: -1, or its height."""
 Array = NDArray[Any]
+
+
+def bias_of(bias: Array | None, target: Place) -> float | None:
+    """Return what is added to an output cell, None if nothing is."""
+    return None if bias is None else float(bias[target[0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +88,60 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Film:
     """All that is to be told about one image in one layer.
 
     Args:
-        spec: the layer; None where the numbers given make no valid layer (then `notes` says why).
-        title: the layer as it prints.
+        spec: the layer.
         input: the image, (C, H, W), float64.
         weight: as the layer has it (torch's order of axes), None without weights; for average
             pooling None too: the terms hold what each cell is multiplied with.
         bias: one a filter, or None.
-        output: (K, OH, OW), float64.
+        output: (K, OH, OW), float64; empty where the geometry doesn't fit.
         padding: rows and columns of padding around the input: top, bottom, left, right. For a
             transposed layer: those by which its zero-stuffed twin is padded (may be negative).
-        frames: in the order of the output, last axis fastest.
+        frames: in the order of the output, last axis fastest; made when they are asked for. A
+            geometry that doesn't fit has one: the first window, with the cells that it lacks.
         sizes: the size equation with the layer's numbers, a line an axis.
         notes: what else a picture says.
+        indices: flat indices within a plane: those that max pooling finds, of the output's shape;
+            those that unpooling obeys, of the input's shape; None for all others.
+        origin: for unpooling with indices of its own making: the pooling that it undoes.
     """
 
-    spec: LayerSpec | None
-    title: str
+    spec: LayerSpec
     input: Array
     weight: Array | None
     bias: Array | None
     output: Array
     padding: tuple[int, int, int, int]
-    frames: tuple[Frame, ...]
+    frames: Sequence[Frame]
     sizes: tuple[str, ...]
     notes: tuple[Note, ...]
+    indices: Array | None = None
+    origin: "Film | None" = None
+
+    @property
+    def title(self) -> str:
+        """The layer as it prints."""
+        return str(self.spec)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the layer can work on this image at all."""
+        return not any(note.kind == "no fit" for note in self.notes)
+
+    def cut(self, first: int, end: int | None = None) -> "Film":
+        """Return the film with the frames from `first` to `end`, which is not among them.
+
+        Raises:
+            ArgumentError: no frame lies there.
+        """
+        count = len(self.frames)
+        end = count if end is None else end
+        if not 0 <= first < end <= count:
+            raise ArgumentError(
+                "frames", f"{first}:{end}", f"A:B with 0 <= A < B <= {count}, the number of frames"
+            )
+        return replace(self, frames=self.frames[first:end])

@@ -1,0 +1,117 @@
+"""Average pooling's gradient by its input: each window's cells share its gradient evenly.
+
+Rows of input that lie under the same rows of windows get the same numbers. So rows of windows are
+divided and added up once for all of these, and then shared out across.
+"""
+
+# Compiled by Numba, which infers the types.
+# mypy: disable-error-code="no-untyped-def,misc"
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from convpool.arithmetic import Window, window_axes
+from convpool.kernels.average_pooling import divisors_of
+from convpool.kernels.jit import Kernel, block
+from convpool.kernels.layouts import (
+    WORTH_THREADS,
+    by_plane,
+    delivered,
+    destination,
+    laid_out,
+)
+from convpool.request import Request
+
+if TYPE_CHECKING:
+    from convpool.spec import AvgPool2dSpec
+
+Array = NDArray[Any]
+
+
+def prepare(request: Request) -> Callable[..., Array]:
+    """Return the function of plane and gradient (N, C, OH, OW) that returns (N, C, H, W)."""
+    spec = cast("AvgPool2dSpec", request.spec)
+    _, height, width = request.image_shape
+    axes = window_axes(spec, (height, width))
+    dtype = np.dtype(request.dtype)
+    number = np.dtype("float32") if dtype == "float16" else dtype
+    divisors = divisors_of(spec, axes)
+    fixed = *(_covering(axis) for axis in axes), divisors.rows, divisors.columns
+
+    def run(plane: tuple[int, int], gradient: Array, *, out: Array | None = None) -> Array:
+        gradient, last = laid_out(gradient.astype(number, copy=False), number)
+        shape = (*gradient.shape[:2], *plane)
+        # Halves are added in float32, and rounded into `out` or a new array.
+        result = destination(shape, number, out if number == dtype else None, channels_last=last)
+        batch, channels, rows, columns = gradient.shape
+        if last:
+            images, width = gradient.transpose(0, 2, 3, 1), channels
+            into = result.transpose(0, 2, 3, 1).reshape(batch, plane[0], -1)
+            source = images.reshape(batch, rows, -1)
+        else:
+            width = 1
+            source = by_plane(gradient).reshape(batch * channels, rows, columns)
+            into = by_plane(result).reshape(batch * channels, *plane)
+        _share()(source, into, *fixed, width, threads=result.size >= WORTH_THREADS)
+        if number != dtype:
+            with np.errstate(over="ignore"):  # what is too large for a half is infinite
+                return delivered(result.astype(dtype), out)
+        return delivered(result, out)
+
+    return run
+
+
+def _covering(axis: Window) -> Array:
+    """Return from and to which window each position of an axis lies under, (size, 2), int64."""
+    start = np.arange(axis.size, dtype=np.int64) + axis.before
+    first = np.maximum(0, -((axis.kernel - 1 - start) // axis.stride))
+    end = np.minimum(axis.output, start // axis.stride + 1)
+    return np.stack([first, np.maximum(first, end)], axis=1)
+
+
+@block
+def _add_divided(gradient, sums, row_divisor, column_divisors):
+    """Add a row of windows' gradients, divided, to sums (OW*C,)."""
+    channels = len(sums) // len(column_divisors)
+    for window in range(len(column_divisors)):
+        divisor = sums.dtype.type(row_divisor * column_divisors[window])
+        for place in range(window * channels, (window + 1) * channels):
+            sums[place] += gradient[place] / divisor
+
+
+@cache
+def _share() -> Kernel:
+    """Return the kernel for gradients (P, OH, OW*C) and an output (P, H, W*C).
+
+    Its other arguments: `_covering` of the rows and of the columns, what each row's and each
+    column's sums were divided by, and C: 1 for planes, and the channels in channels-last memory.
+    """
+
+    def share(gradient, output, over_rows, over_columns, row_divisors, column_divisors, channels):
+        count, height, _ = output.shape
+        width, windows = len(over_columns), len(column_divisors)
+        for plane in prange(count):
+            down = np.empty(windows * channels, gradient.dtype)
+            for row in range(height):
+                top, bottom = over_rows[row]
+                if row and over_rows[row - 1, 0] == top and over_rows[row - 1, 1] == bottom:
+                    output[plane, row] = output[plane, row - 1]
+                    continue
+                down[:] = 0
+                for window_row in range(top, bottom):
+                    divided = gradient[plane, window_row]
+                    _add_divided(divided, down, row_divisors[window_row], column_divisors)
+                for column in range(width):
+                    left, right = over_columns[column]
+                    for channel in range(channels):
+                        total = gradient.dtype.type(0)
+                        for window in range(left, right):
+                            total += down[window * channels + channel]
+                        output[plane, row, column * channels + channel] = total
+
+    return Kernel(share, variant="share")

@@ -1,0 +1,62 @@
+"""The products of transformed pixels and weights: for each plane, one of two matrices."""
+
+# Compiled by Numba, which infers the types.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from convpool.kernels.jit import block
+from convpool.kernels.rows import (
+    add_stored,
+    load,
+    multiply_add_rows,
+    prefetch,
+    rows_at,
+    store_all,
+    zeros,
+)
+
+SEGMENT = 128
+"""Channels that are summed in one go."""
+
+
+@cache
+def multiplying(number: Any, lanes: int, count: int) -> Any:
+    """Return the function that sums for `count` tiles by `lanes` filters in registers."""
+    item = np.dtype(number).itemsize
+    vector = lanes * item
+
+    @block
+    def multiply(values, tile, tiles, channels, weights, ahead, sums):
+        """Leave the sums of all tiles, `count` at a time, in memory; some beyond the last too.
+
+        The arguments:
+            values: address of the first channel of the first tile.
+            tile: bytes from tile to tile of the values.
+            tiles, channels: how many there are.
+            weights: address of the filters' weights for the first channel; the next one's follow.
+            ahead: address of the weights that are needed next, as many.
+            sums: address of the first tile's sums; the next one's follow.
+        """
+        parts = -(-channels // SEGMENT)
+        step = vector // -(-tiles // count)
+        for part in range(parts):
+            begin = channels * part // parts
+            end = channels * (part + 1) // parts
+            for t in range(0, tiles, count):
+                places = rows_at(values + t * tile, tile, tiles - t - 1, count)
+                total = zeros(number, lanes, count)
+                for channel in range(begin, end):
+                    prefetch(ahead)
+                    ahead += step
+                    filters = load(number, weights + channel * vector, lanes)
+                    total = multiply_add_rows(total, filters, places, channel * item)
+                target = sums + t * vector
+                if part > 0:
+                    total = add_stored(total, target, vector)
+                store_all(total, target, vector)
+
+    return multiply

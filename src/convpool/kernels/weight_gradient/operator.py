@@ -1,0 +1,122 @@
+"""The gradients by weights as the dispatch wants them."""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.kernels import memory
+from convpool.kernels.adjoint import adjoint
+from convpool.kernels.convolution.blocking import Machine
+from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
+from convpool.kernels.simd import registers
+from convpool.kernels.weight_gradient.blocking import Problem, lanes_for
+from convpool.kernels.weight_gradient.cuts import Cuts
+from convpool.request import Request
+from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
+from convpool.threads import MOST
+
+Array = NDArray[Any]
+
+_WORTH_THREADS = 1 << 17  # products
+_MOST_CUTS = 16  # numbers of images that are remembered
+
+
+class WeightGradient:
+    """The operator of a convolution's gradient by its weights, on one shape of image."""
+
+    def __init__(self, spec: Conv2dSpec, plane: tuple[int, int], dtype: str) -> None:
+        self._spec = spec
+        self._dtype = np.dtype(dtype)
+        self._number: Any = np.float64 if dtype == "float64" else np.float32
+        vertical, horizontal = lines(spec, plane)
+        self._is_flat = is_flat(vertical) and is_flat(horizontal)
+        if self._is_flat:  # a plane of pixels that don't meet is one long row
+            vertical, horizontal = one_to_one(1), one_to_one(plane[0] * plane[1])
+        self._machine = Machine(*registers())
+        item = np.dtype(self._number).itemsize
+        channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+        groups, apart = spec.groups, channels == filters == 1 < spec.groups
+        if apart:
+            channels = filters = lanes_for(groups, self._machine, item)
+            groups = -(-groups // filters)
+        self._problem = Problem(vertical, horizontal, channels, filters, groups, item, apart)
+        self._products = prod(spec.weight_shape) * vertical.output * horizontal.output
+        self._cuts: dict[int, Cuts] = {}
+
+    def __call__(self, images: Array, gradient: Array, *, out: Array | None = None) -> Array:
+        """Return the gradient by the weights, (K, C / groups, k_h, k_w)."""
+        shape, batch = self._spec.weight_shape, len(images)
+        is_own = out is None or not out.flags.c_contiguous or self._dtype != self._number
+        result = memory.empty(shape, self._number) if is_own else cast("Array", out)
+        if batch:
+            self._run(self._readable(images), self._readable(gradient), result)
+        else:
+            result.fill(0)
+        if out is None:
+            with np.errstate(over="ignore"):  # what is too large for a half is infinite
+                return result.astype(self._dtype, copy=False)
+        if result is not out:
+            with np.errstate(over="ignore"):
+                out[...] = result
+        return out
+
+    def _readable(self, images: Array) -> Array:
+        images = images.astype(self._number, copy=False)
+        height, width = images.shape[2:]
+        rows, columns = images.strides[2:]
+        if self._is_flat and height > 1 and width > 1 and rows != width * columns:
+            return np.ascontiguousarray(images)
+        return images
+
+    def _run(self, images: Array, gradient: Array, result: Array) -> None:
+        cuts = self._cut(len(images))
+        known = cuts.known
+        scratch = memory.scratch(MOST * known.scratch_bytes)
+        sums = memory.scratch(known.parts * known.sums_part)
+        record = cuts.record.copy()
+        arrays = images, gradient, scratch, sums, result
+        record[:5] = [array.ctypes.data for array in arrays]
+        record[5:13] = [*self._strides(images), *self._strides(gradient)]
+        summing, finishing = cuts.programs
+        threads = len(images) * self._products >= _WORTH_THREADS
+        summing(record, cuts.units, threads=threads)
+        finishing(record, known.groups * known.filter_blocks, threads=threads)
+        memory.give_back(scratch)
+        memory.give_back(sums)
+
+    def _strides(self, images: Array) -> tuple[int, int, int, int]:
+        by_image, by_channel, by_row, by_column = images.strides
+        if self._is_flat and images.shape[3] == 1:
+            by_column = by_row
+        return by_image, by_channel, by_row, by_column
+
+    def _cut(self, batch: int) -> Cuts:
+        cuts = self._cuts.get(batch)
+        if cuts is None:
+            spec = self._spec
+            numbers = spec.out_channels, spec.in_channels, batch
+            cuts = Cuts(self._problem, self._machine, self._number, spec.padding_mode, *numbers)
+            if len(self._cuts) >= _MOST_CUTS:
+                self._cuts.clear()
+            self._cuts[batch] = cuts
+        return cuts
+
+
+def prepare(request: Request) -> Callable[..., Array]:
+    """Return the function of input and gradient that returns the gradient by the weights."""
+    spec = cast("Conv2dSpec | ConvTranspose2dSpec", request.spec)
+    _, height, width = request.image_shape
+    if isinstance(spec, Conv2dSpec):
+        return WeightGradient(spec, (height, width), request.dtype)
+    # In the adjoint, a convolution, input and gradient change places.
+    other = adjoint(spec, (height, width))
+    rows, columns = other.plane
+    back = WeightGradient(cast("Conv2dSpec", other.spec), other.plane, request.dtype)
+
+    def run(input: Array, gradient: Array, *, out: Array | None = None) -> Array:
+        return back(gradient[:, :, :rows, :columns], input, out=out)
+
+    return run
