@@ -23,6 +23,7 @@ Array = NDArray[Any]
 _LINE = 64
 _JOINT_PANEL, _JOINT_UNITS = 32 << 10, 16  # bytes; units wanted of one image
 _WORTH_THREADS = 1 << 16  # weights to pack
+_FEW_BLOCKS = 6  # of filters: for them a panel isn't worth filling, though its lines are whole
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ class Cuts:
             row_blocks=-(-vertical.longest // way.rows),
             column_blocks=-(-horizontal.longest // way.columns),
             filter_blocks=-(-problem.filters // way.filters),
+            in_place=int(self.joint == 1 and -(-problem.filters // way.filters) <= _FEW_BLOCKS),
             held=way.filter_blocks,
             stride_y=vertical.stride,
             stride_x=horizontal.stride,

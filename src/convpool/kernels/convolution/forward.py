@@ -80,13 +80,15 @@ def _across_filters(
         memory = panel + plan.panel_bytes
         source = plan.images + image * plan.image_stride
         source += group * plan.channels * plan.channel_stride
+        # The last tile reads beyond its row: only at the very end is there nothing to be read.
+        across = min(plan.columns, plan.out_width - column)
+        reaches_out = column + -(-across // count) * count > plan.out_width
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
             begin = source + first * plan.channel_stride
             here, offsets_of_phases = panel, plan.offsets
-            # The last tile reads beyond its row: only at the very end is there nothing to be read.
             is_last = first + channels == plan.channels and image + 1 == plan.batch
-            if plan.direct != 0 and not is_last:
+            if plan.direct != 0 and not (reaches_out and is_last):
                 here, offsets_of_phases = begin + column * item, plan.direct
             else:
                 fill(record, begin, panel, channels, row, column)
@@ -171,10 +173,16 @@ def _across_pixels(
         slope = number(load_number(np.float64, record + SLOPE))
         ceiling = number(load_number(np.float64, record + CEILING))
         panel = plan.scratch + thread * plan.scratch_bytes
+        reaches_out = column + -(-columns // lanes) * lanes > plan.out_width
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
             begin = source + first * plan.channel_stride
-            fill(record, begin, panel, groups * channels, row, column)
+            here, offsets = panel, plan.offsets
+            is_last = first + channels == plan.channels and image + 1 == plan.batch
+            if plan.direct != 0 and plan.in_place and not (reaches_out and is_last):
+                here, offsets = begin + column * item, plan.direct
+            else:
+                fill(record, begin, panel, groups * channels, row, column)
             # Of one tap a channel, what the next panel is filled from is asked for meanwhile: by
             # each block of filters a line of each channel.
             coming, coming_step = 0, 0
@@ -195,8 +203,8 @@ def _across_pixels(
                         k = block_of_filters * count
                         k_of_all = group_of_all * plan.filters + k
                         sum_rows(
-                            panel + group * channels * plan.channel_gap,
-                            plan.offsets + begin * 8,
+                            here + group * channels * plan.channel_gap,
+                            offsets + begin * 8,
                             plan.packed
                             + k_of_all * plan.filter_row
                             + (first * plan.taps + begin) * item,

@@ -65,6 +65,8 @@ class Record(NamedTuple):
     row_blocks: int = 0
     column_blocks: int = 0
     filter_blocks: int = 0
+    in_place: int = 0
+    """Whether an image that can be its own panel is one across pixels too."""
     held: int = 0
     """Blocks of filters in a unit."""
     stride_y: int = 0
