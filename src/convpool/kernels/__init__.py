@@ -22,6 +22,9 @@ LARGEST_PLANE = 2**31 - 2**10
 """Pixels of a plane: lanes count them in 32 bits."""
 MOST_TAPS, MOST_PHASES, MOST_PADDING = 1 << 14, 256, 1 << 14
 """Of a convolution: beyond them its tables would be larger than its arrays."""
+MOST_PIXELS = 1 << 18
+"""Pixels under the filters of a block of at most 288 rows and columns, of a gradient by weights: a
+panel holds 48 channels of them, 50 MB."""
 
 
 def _refuses(dtypes: tuple[str, ...]) -> Callable[[Request], str | None]:
@@ -68,8 +71,19 @@ def _refuses_by_input(request: Request) -> str | None:
 
 def _refuses_by_weight(request: Request) -> str | None:
     """Return why a gradient by the weights isn't taken: it is made as that of a convolution."""
-    transposed = isinstance(request.spec, ConvTranspose2dSpec)
-    return _refuses_convolution(request) or (_refuses_adjoint(request) if transposed else None)
+    reason = _refuses_convolution(request)
+    if reason is None and isinstance(request.spec, ConvTranspose2dSpec):
+        reason = _refuses_adjoint(request)
+    if reason is not None:
+        return reason
+    spec = cast("ConvolutionSpec", request.spec)
+    rows, columns = (
+        spread * (taps - 1) + 1
+        for taps, spread in zip(spec.kernel_size, spec.dilation, strict=True)
+    )
+    if (rows + 288) * (columns + 288) > MOST_PIXELS:
+        return f"taps span {rows}x{columns} pixels, which exceeds a panel"
+    return None
 
 
 def _refuses_adjoint(request: Request) -> str | None:

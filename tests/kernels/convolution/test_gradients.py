@@ -158,6 +158,10 @@ REFUSED: dict[str, tuple[Gradient, str]] = {
         Gradient("input", Conv2dSpec(1, 1, 1, 17), (30, 30), noise((1,)), noise((1,))),
         "17x17 phases exceed 256",
     ),
+    "far taps": (
+        Gradient("weight", Conv2dSpec(1, 1, 3, 1, 900, 900), (3, 3), noise((1,)), noise((1,))),
+        "taps span 1801x1801 pixels, which exceeds a panel",
+    ),
     "nothing but output padding": (
         Gradient("weight", ConvTranspose2dSpec(1, 1, 1, 2, 1, 1), (1, 1), noise((1,)), noise((1,))),
         "no tap meets the output",

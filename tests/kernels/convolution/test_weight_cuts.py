@@ -1,7 +1,5 @@
 """The cuts of gradients by weights: everything covered, within registers and caches."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,10 +21,11 @@ def problems(draw: st.DrawFn) -> Problem:
     while not takes(spec, (spec.in_channels, *plane)):
         plane = plane[0] + 20, plane[1] + 20
     item = draw(st.sampled_from([4, 8]))
+    vertical, horizontal = lines(spec, plane)
+    groups = draw(st.integers(1, 9))
     if draw(st.booleans()):
-        return Problem(*lines(spec, plane), 32, 32, draw(st.integers(1, 9)), item, True)
-    numbers: Any = draw(sizes), draw(sizes), draw(st.integers(1, 9))
-    return Problem(*lines(spec, plane), *numbers, item)
+        return Problem(vertical, horizontal, 32, 32, groups, item, True)
+    return Problem(vertical, horizontal, draw(sizes), draw(sizes), groups, item)
 
 
 @given(problems(), st.sampled_from(MACHINES), st.integers(1, 70))
@@ -60,7 +59,8 @@ def test_ordinary_layers_fit_the_second_cache(machine: Machine) -> None:
         (Conv2dSpec(64, 256, 1), (56, 56)),
         (Conv2dSpec(64, 64, 3, padding=1), (1024, 1024)),
     ):
-        problem = Problem(*lines(spec, plane), spec.in_channels, spec.out_channels, 1, 4)
+        vertical, horizontal = lines(spec, plane)
+        problem = Problem(vertical, horizontal, spec.in_channels, spec.out_channels, 1, 4)
         way = block(problem, machine, 16)
         rows = way.rows * problem.vertical.stride + problem.kernel[0]
         columns = way.columns * problem.horizontal.stride + problem.kernel[1]

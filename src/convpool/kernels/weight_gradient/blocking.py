@@ -24,6 +24,7 @@ _ROWS = (1, 3, 5, 7)  # of taps, where channels are apart
 _PIXELS = 2 * SEGMENT  # of a block
 _CHUNK = 48  # channels at most: of 64, the lines of a segment's pixels crowd a few sets of L1
 _TURNED, _SUMS = 256 << 10, 640 << 10  # bytes of a block's gradient and of a unit's sums, in L2
+_DENSE = 2  # stride
 _UNITS = 24  # pieces of work wanted
 _ALL_SUMS = 16 << 20  # bytes of all parts' sums, at most
 
@@ -49,8 +50,27 @@ class Problem:
     @property
     def are_neighbours(self) -> bool:
         """Whether the taps of a row are neighbours in the panel."""
-        places = [place_in(self.horizontal, tap) for tap in range(self.kernel[1])]
+        places = self.places[1]
         return places == list(range(places[0], places[0] + len(places)))
+
+    @property
+    def residues(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The residues of rows and of columns that a panel holds: those that taps meet.
+
+        Of every second column it holds both, since to read them all at once takes half as long.
+        """
+        all_columns = self.horizontal.stride <= _DENSE
+        columns = tuple(range(self.horizontal.stride)) if all_columns else self.horizontal.residues
+        return self.vertical.residues, columns
+
+    @property
+    def places(self) -> tuple[list[int], list[int]]:
+        """Where taps lie in a panel, in rows and in columns from where a position begins."""
+        down, across = (
+            _places(line, residues)
+            for line, residues in zip((self.vertical, self.horizontal), self.residues, strict=True)
+        )
+        return down, across
 
 
 @dataclass(frozen=True)
@@ -77,13 +97,6 @@ class Blocking:
     def entries(self) -> int:
         """Vectors of sums of a chunk."""
         return self.strips * self.tiles * self.count
-
-
-def place_in(line: Line, tap: int) -> int:
-    """Return where a tap lies in a line of the panel, in pixels from where the position begins."""
-    _, shift = line.phases[0].taps[tap]
-    residue, place = line.place(shift)
-    return place * len(line.residues) + line.residues.index(residue)
 
 
 def lanes_for(filters: int, machine: Machine, itemsize: int) -> int:
@@ -146,6 +159,11 @@ def _pixels(problem: Problem) -> tuple[int, int, int]:
     rows = _even(height, _PIXELS // columns) if columns == width else 1
     images = max(1, _PIXELS // (rows * columns)) if rows == height and columns == width else 1
     return images, rows, columns
+
+
+def _places(line: Line, residues: tuple[int, ...]) -> list[int]:
+    pairs = (line.place(shift) for _, shift in line.phases[0].taps)
+    return [place * len(residues) + residues.index(residue) for residue, place in pairs]
 
 
 def _even(total: int, most: int) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convpool.kernels.convolution.blocking import Machine
 from convpool.kernels.convolution.cuts import sources
 from convpool.kernels.jit import Program
-from convpool.kernels.weight_gradient.blocking import Blocking, Problem, block, place_in
+from convpool.kernels.weight_gradient.blocking import Blocking, Problem, block
 from convpool.kernels.weight_gradient.program import finish_program, sum_program
 from convpool.kernels.weight_gradient.record import Record
 
@@ -52,17 +52,18 @@ class Cuts:
         pixel = way.chunk * problem.itemsize
         line = self.panel_columns * pixel
         images = np.arange(way.images) * self.panel_image
-        rows = np.arange(way.rows) * len(vertical.residues) * line
-        columns = np.arange(way.columns) * len(horizontal.residues) * pixel
-        down = np.array([place_in(vertical, tap) for tap in range(problem.kernel[0])]) * line
-        across = np.array([place_in(horizontal, tap) for tap in range(problem.kernel[1])]) * pixel
+        row_residues, column_residues = problem.residues
+        rows = np.arange(way.rows) * len(row_residues) * line
+        columns = np.arange(way.columns) * len(column_residues) * pixel
+        down, across = (np.array(places) for places in problem.places)
+        down, across = down * line, across * pixel
         first = across[:1] if problem.are_neighbours else across
         return {
             "positions": _outer(images, rows, columns),
             "strips": _outer(down, first),
             "source_rows": sources(vertical, self.mode),
             "source_columns": sources(horizontal, self.mode),
-            "residues": np.array(vertical.residues + horizontal.residues, np.int64),
+            "residues": np.array(row_residues + column_residues, np.int64),
             "places": self._places(),
         }
 
@@ -90,14 +91,14 @@ class Cuts:
     @property
     def panel_columns(self) -> int:
         """Pixels from row to row of the panel."""
-        line = self.problem.horizontal
-        return int((self.blocking.columns + line.extent) * len(line.residues))
+        columns = self.blocking.columns + self.problem.horizontal.extent
+        return int(columns * len(self.problem.residues[1]))
 
     @property
     def panel_image(self) -> int:
         """Bytes from image to image of the panel."""
-        line = self.problem.vertical
-        rows = (self.blocking.rows + line.extent) * len(line.residues)
+        rows = self.blocking.rows + self.problem.vertical.extent
+        rows *= len(self.problem.residues[0])
         return int(rows * self.panel_columns * self.blocking.chunk * self.problem.itemsize)
 
     @cached_property
@@ -144,8 +145,8 @@ class Cuts:
             stride_x=horizontal.stride,
             extent_y=vertical.extent,
             extent_x=horizontal.extent,
-            slots_y=len(vertical.residues),
-            slots_x=len(horizontal.residues),
+            slots_y=len(problem.residues[0]),
+            slots_x=len(problem.residues[1]),
             padded_rows=len(tables["source_rows"]),
             padded_columns=len(tables["source_columns"]),
             lowest_x=horizontal.lowest,
