@@ -28,6 +28,8 @@ _LINE, _PAGE = 64, 4096
 _PANEL, _VALUES = 64 << 10, 1300 << 10  # bytes, of which values stay in the second cache
 _SECOND_CACHE = 2 << 20
 _TILES = 64  # of a block at most
+_IMAGES = 2  # that come at a time where weights are packed for them
+_FEWEST = 8  # channels and filters: with 3, transforms of vectors a quarter full take twice as long
 _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
 
 
@@ -91,8 +93,8 @@ class WinogradCuts(Cuts):
         short = blocks * (weights / way.lanes * rounds + tiles * transforms)
         others = cycles(direct, problem, machine)
         if packs:
-            short += 1.5 * weights + 30_000
-            others += problem.channels * problem.filters * problem.taps
+            short += (1.5 * weights + 30_000) / _IMAGES
+            others += problem.channels * problem.filters * problem.taps / _IMAGES
         return 1.1 * short < others
 
     def work(self, batch: int, threads: int) -> tuple[Array, int]:
@@ -223,7 +225,8 @@ class WinogradCuts(Cuts):
 def fits(problem: Problem) -> bool:
     """Tell whether a layer can be computed so: 3x3 or 5x5 neighbours, stride 1, float32."""
     taps = {_neighbours(line) for line in (problem.vertical, problem.horizontal)}
-    return problem.itemsize == 4 and len(taps) == 1 and taps <= OUTPUTS.keys()
+    is_wide = min(problem.channels, problem.filters) >= _FEWEST
+    return problem.itemsize == 4 and is_wide and len(taps) == 1 and taps <= OUTPUTS.keys()
 
 
 def _neighbours(line: Line) -> int:
