@@ -21,7 +21,7 @@ from convpool.spec.arguments import integer
 _CONTROLS = 128  # pixels that the player's buttons and caption take beneath the picture
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Animation:
     """A film that is drawn and has its look; a notebook shows it with a player.
 
@@ -30,6 +30,8 @@ class Animation:
         look: theme, scale and pace.
 
     Example:
+        >>> animate("Conv2d(1, 1, 2)", "3x3")
+        <animation of Conv2d(1, 1, kernel_size=(2, 2), stride=(1, 1)), 4 frames>
         >>> shown = animate("MaxPool2d(2)", [[1, 2], [4, 3]])
         >>> len(shown), shown.drawing.captions
         (1, ('output at row 0, column 0: max(1, 2, 4, 3) = 4 at index 2',))
@@ -40,6 +42,10 @@ class Animation:
 
     def __len__(self) -> int:
         return self.drawing.count
+
+    def __repr__(self) -> str:
+        frames = "1 frame" if len(self) == 1 else f"{len(self)} frames"
+        return f"<animation of {self.drawing.title}, {frames}>"
 
     def frame(self, number: int) -> "Animation":
         """Return one frame, as a still picture; -1 is the last.

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from convpool.pictures.animation import animate
 from convpool.pictures.drawing import Drawing, Polygon, Role, Shape, Text
 from convpool.pictures.renderers.box_drawing import BOX_SIGNS
 from convpool.pictures.renderers.look import Look
@@ -113,6 +114,13 @@ def test_slanted_cells_keep_their_numbers() -> None:
         assert sign in shown
         assert "the sum of nine products is -2" in shown
         assert len(re.findall("-3", shown)) == 4  # three cells of the input, one of the output
+
+
+def test_a_heading_stands_above_its_grid() -> None:
+    shown = animate("Conv2d(1, 1, 3, stride=2, padding=1)", "5x5").drawing
+    lines = text(shown, 4, Look(), 80, colours=False).splitlines()
+    headings = [line for line in lines if re.search("kernel +products", line)]
+    assert [line.split() for line in headings] == [["kernel", "products"]]
 
 
 def test_half_blocks_have_the_colours_of_the_picture() -> None:

@@ -86,10 +86,16 @@ class TextPage:
         if text.anchor == "middle" and _key(text.place) in self._boxes:
             left, top, right, bottom = self._boxes[_key(text.place)]
             start, row = (left + right + 1 - len(text.text)) // 2, (top + bottom) // 2
+        elif any(self._has_line(start + offset, row) for offset in range(len(text.text))):
+            row -= 1  # a heading that would be rounded into the border beneath it
         for offset, letter in enumerate(text.text):
             at = self._at(start + offset, row)
             if at is not None:
                 at.letter(letter, colour, text.bold)
+
+    def _has_line(self, column: int, row: int) -> bool:
+        at = self._at(column, row)
+        return at is not None and any(at.weights)
 
     def _swatch(self, polygon: Polygon, ink: Ink) -> None:
         """Draw one sign, where the shape has its middle."""
