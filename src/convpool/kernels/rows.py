@@ -1,4 +1,4 @@
-"""Tuples of vectors: what tiles of sums are made of, and how they are loaded, turned and stored.
+"""Tuples of vectors: how they are loaded, turned and stored; `sums` computes with them.
 
 Like `simd`, for the products of convolutions. A tuple of vectors stays in registers, as a vector
 does.
@@ -21,7 +21,6 @@ from convpool.kernels.simd import (
     inside,
     pointer,
     shuffle,
-    splat_of,
 )
 
 
@@ -31,7 +30,7 @@ def load(_context, like, _address, lanes):
     vector = Vector(like.dtype, lanes.literal_value)
 
     def generate(_context, builder, _signature, values):
-        return _load(builder, values[1], vector)
+        return emit_load(builder, values[1], vector)
 
     return vector(like, types.intp, lanes), generate
 
@@ -53,7 +52,7 @@ def load_number(_context, like, _address):
     vector = Vector(like.dtype, 1)
 
     def generate(_context, builder, _signature, values):
-        return _load(builder, values[1], vector, vector.llvm.element)
+        return emit_load(builder, values[1], vector, vector.llvm.element)
 
     return like.dtype(like, types.intp), generate
 
@@ -78,7 +77,7 @@ def fields(_context, _address, record):
 
     def generate(context, builder, _signature, values):
         loaded = [
-            _load(builder, builder.add(values[0], I64(8 * field)), Vector(types.intp, 1), I64)
+            emit_load(builder, builder.add(values[0], I64(8 * field)), Vector(types.intp, 1), I64)
             for field in range(numbers.count)
         ]
         return context.make_tuple(builder, numbers, loaded)
@@ -112,91 +111,14 @@ def every(_context, vector, step, lanes):
 
 
 @intrinsic(prefer_literal=True)
-def zeros(_context, like, lanes, count):
-    """Return a tuple of `count` vectors of zeros, of the element type of `like`."""
-    vectors = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
-
-    def generate(context, builder, _signature, _values):
-        zero = ir.Constant(vectors.dtype.llvm, None)
-        return context.make_tuple(builder, vectors, [zero] * vectors.count)
-
-    return vectors(like, lanes, count), generate
-
-
-@intrinsic
-def multiply_add(_context, sums, vector, _address):
-    """Add to the r-th of a tuple of vectors `vector` times the r-th number at an address."""
-
-    def generate(context, builder, _signature, values):
-        def add(row, total):
-            place = builder.add(values[2], I64(row * vector.itemsize))
-            number = _load(builder, place, Vector(vector.dtype, 1), vector.llvm.element)
-            number = splat_of(builder, number, vector.lanes)
-            name = f"llvm.fmuladd.{vector.suffix}"  # without FMA: a product and a sum
-            return call(builder, name, vector.llvm, number, values[1], total)
-
-        return _by_row(context, builder, sums, values[0], add)
-
-    return sums(sums, vector, types.intp), generate
-
-
-@intrinsic
-def multiply_add_each(_context, sums, vector, _address):
-    """Add to the r-th of a tuple of vectors `vector` times the r-th of those at an address."""
-
-    def generate(context, builder, _signature, values):
-        def add(row, total):
-            step = vector.lanes * vector.itemsize
-            other = _load(builder, builder.add(values[2], I64(row * step)), vector)
-            name = f"llvm.fmuladd.{vector.suffix}"
-            return call(builder, name, vector.llvm, other, values[1], total)
-
-        return _by_row(context, builder, sums, values[0], add)
-
-    return sums(sums, vector, types.intp), generate
-
-
-@intrinsic(prefer_literal=True)
 def rows_at(_context, _address, _step, _last, count):
     """Return `count` addresses: address + r * step, and for r after the last that of the last."""
     places = types.UniTuple(types.intp, count.literal_value)
 
     def generate(context, builder, _signature, values):
-        return context.make_tuple(builder, places, _clamped_rows(builder, values[:3], places.count))
+        return context.make_tuple(builder, places, clamped_rows(builder, values[:3], places.count))
 
     return places(types.intp, types.intp, types.intp, count), generate
-
-
-@intrinsic
-def multiply_add_rows(_context, sums, vector, places, _distance):
-    """Add to the r-th of a tuple of vectors `vector` times the number at places[r] + distance."""
-
-    def generate(context, builder, _signature, values):
-        addresses = cgutils.unpack_tuple(builder, values[2])
-
-        def add(row, total):
-            place = builder.add(addresses[row], values[3])
-            number = _load(builder, place, Vector(vector.dtype, 1), vector.llvm.element)
-            number = splat_of(builder, number, vector.lanes)
-            name = f"llvm.fmuladd.{vector.suffix}"
-            return call(builder, name, vector.llvm, number, values[1], total)
-
-        return _by_row(context, builder, sums, values[0], add)
-
-    return sums(sums, vector, places, types.intp), generate
-
-
-@intrinsic
-def add_stored(_context, sums, _address, _step):
-    """Add to each of a tuple of vectors the one that lies at address + row * step."""
-
-    def generate(context, builder, _signature, values):
-        def add(row, total):
-            return builder.fadd(_load(builder, _row(builder, values, row), sums.dtype), total)
-
-        return _by_row(context, builder, sums, values[0], add)
-
-    return sums(sums, types.intp, types.intp), generate
 
 
 @intrinsic
@@ -205,7 +127,7 @@ def store_all(_context, rows, _address, _step):
 
     def generate(context, builder, _signature, values):
         for row, value in enumerate(cgutils.unpack_tuple(builder, values[0])):
-            _store(builder, value, _row(builder, values, row), rows.dtype)
+            _store(builder, value, row_address(builder, values, row), rows.dtype)
         return context.get_dummy_value()
 
     return types.void(rows, types.intp, types.intp), generate
@@ -218,7 +140,8 @@ def load_all(_context, like, _address, _step, lanes, count):
 
     def generate(context, builder, _signature, values):
         loaded = [
-            _load(builder, _row(builder, values, row), rows.dtype) for row in range(rows.count)
+            emit_load(builder, row_address(builder, values, row), rows.dtype)
+            for row in range(rows.count)
         ]
         return context.make_tuple(builder, rows, loaded)
 
@@ -234,8 +157,8 @@ def load_rows(_context, like, _address, _step, _last, _width, lanes, count):
     rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
 
     def generate(context, builder, _signature, values):
-        places = _clamped_rows(builder, values[1:4], rows.count)
-        loaded = _load_places(builder, places, values[4], rows.dtype)
+        places = clamped_rows(builder, values[1:4], rows.count)
+        loaded = emit_rows(builder, places, values[4], rows.dtype)
         return context.make_tuple(builder, rows, loaded)
 
     return rows(like, *(types.intp,) * 4, lanes, count), generate
@@ -250,26 +173,11 @@ def load_places(_context, like, _address, _table, lanes, count):
     rows = types.UniTuple(Vector(like.dtype, lanes.literal_value), count.literal_value)
 
     def generate(context, builder, _signature, values):
-        places = _places_in(builder, values[1], values[2], rows.count)
-        loaded = [_load(builder, place, rows.dtype) for place in places]
+        places = places_in(builder, values[1], values[2], rows.count)
+        loaded = [emit_load(builder, place, rows.dtype) for place in places]
         return context.make_tuple(builder, rows, loaded)
 
     return rows(like, types.intp, types.intp, lanes, count), generate
-
-
-@intrinsic
-def add_places(_context, rows, _address, _table):
-    """Add vectors that are loaded as by `load_places`."""
-
-    def generate(context, builder, _signature, values):
-        places = _places_in(builder, values[1], values[2], rows.count)
-
-        def add(row, value):
-            return builder.fadd(value, _load(builder, places[row], rows.dtype))
-
-        return _by_row(context, builder, rows, values[0], add)
-
-    return rows(rows, types.intp, types.intp), generate
 
 
 @intrinsic
@@ -283,47 +191,13 @@ def transpose(_context, rows):
     return rows(rows), generate
 
 
-@intrinsic(prefer_literal=True)
-def add_numbers(_context, rows, _address, by_row):
-    """Add numbers that lie at an address: the r-th to vector r, or the l-th to all lanes l."""
-
-    def generate(context, builder, _signature, values):
-        def add(row, value):
-            place = builder.add(values[1], I64(row * rows.dtype.itemsize))
-            number = _load(builder, place, Vector(rows.dtype.dtype, 1), rows.dtype.llvm.element)
-            return builder.fadd(value, splat_of(builder, number, rows.dtype.lanes))
-
-        if by_row.literal_value:
-            return _by_row(context, builder, rows, values[0], add)
-        numbers = _load(builder, values[1], rows.dtype)
-        return _by_row(
-            context, builder, rows, values[0], lambda _row, value: builder.fadd(value, numbers)
-        )
-
-    return rows(rows, types.intp, by_row), generate
-
-
-@intrinsic
-def add_rows(_context, rows, _address, _step, _last, _width):
-    """Add vectors that are loaded as by `load_rows`."""
-
-    def generate(context, builder, _signature, values):
-        places = _clamped_rows(builder, values[1:4], rows.count)
-        loaded = _load_places(builder, places, values[4], rows.dtype)
-        return _by_row(
-            context, builder, rows, values[0], lambda row, value: builder.fadd(value, loaded[row])
-        )
-
-    return rows(rows, *(types.intp,) * 4), generate
-
-
 @intrinsic
 def store_rows(_context, rows, _address, _step, _last, _width):
     """Store the first `width` lanes of vectors 0 to `last`, the r-th at address + r * step."""
 
     def generate(context, builder, _signature, values):
         vector = rows.dtype
-        places = _clamped_rows(builder, values[1:4], rows.count)
+        places = clamped_rows(builder, values[1:4], rows.count)
         mask = inside(builder, I64(0), values[4], vector.lanes)
         stored = list(zip(cgutils.unpack_tuple(builder, values[0]), places, strict=True))
         # From the end: what is stored in the last one's place too many times is overwritten by it.
@@ -343,36 +217,13 @@ def store_rows(_context, rows, _address, _step, _last, _width):
 
 
 @intrinsic
-def add_expanded(_context, rows, _address, _step, _last, _bits):
-    """Add numbers that lie side by side from address + r * step on, to lanes that bits choose.
-
-    The bits are at an address, one for each lane. Vectors after the `last` are as in `load_rows`.
-    """
-
-    def generate(context, builder, _signature, values):
-        vector = rows.dtype
-        mask = _mask_at(builder, values[4], vector.lanes)
-        places = _clamped_rows(builder, values[1:4], rows.count)
-        name = f"llvm.masked.expandload.{vector.suffix}"
-        zero = ir.Constant(vector.llvm, None)
-
-        def add(row, value):
-            pointer = builder.inttoptr(places[row], vector.llvm.element.as_pointer())
-            return builder.fadd(value, call(builder, name, vector.llvm, pointer, mask, zero))
-
-        return _by_row(context, builder, rows, values[0], add)
-
-    return rows(rows, *(types.intp,) * 4), generate
-
-
-@intrinsic
 def store_compressed(_context, rows, _address, _step, _last, _bits):
     """Store side by side, from address + r * step on, the lanes that bits choose."""
 
     def generate(context, builder, _signature, values):
         vector = rows.dtype
-        mask = _mask_at(builder, values[4], vector.lanes)
-        places = _clamped_rows(builder, values[1:4], rows.count)
+        mask = mask_at(builder, values[4], vector.lanes)
+        places = clamped_rows(builder, values[1:4], rows.count)
         stored = list(zip(cgutils.unpack_tuple(builder, values[0]), places, strict=True))
         for value, place in reversed(stored):  # as in `store_rows`
             pointer = builder.inttoptr(place, vector.llvm.element.as_pointer())
@@ -383,58 +234,27 @@ def store_compressed(_context, rows, _address, _step, _last, _bits):
     return types.void(rows, *(types.intp,) * 4), generate
 
 
-@intrinsic
-def activate(_context, rows, _slope, _ceiling):
-    """Multiply what is negative by a slope, and cut what exceeds a ceiling; NaN stays.
-
-    A slope of 0 gives 0 for every negative number, minus infinity too.
-    """
-    number = rows.dtype.dtype
-
-    def generate(context, builder, _signature, values):
-        vector = rows.dtype
-        slope, ceiling = (splat_of(builder, value, vector.lanes) for value in values[1:])
-        zero = ir.Constant(vector.llvm, None)
-        flat = builder.fcmp_ordered("==", slope, zero)
-
-        def bend(_row, value):
-            lowered = builder.select(flat, zero, builder.fmul(value, slope))
-            bent = builder.select(builder.fcmp_ordered("<", value, zero), lowered, value)
-            return builder.select(builder.fcmp_ordered(">", bent, ceiling), ceiling, bent)
-
-        return _by_row(context, builder, rows, values[0], bend)
-
-    return rows(rows, number, number), generate
-
-
-def _by_row(context, builder, rows, values, operation):
-    """Return the tuple of what an operation makes of each of a tuple of vectors."""
-    made = [
-        operation(row, value) for row, value in enumerate(cgutils.unpack_tuple(builder, values))
-    ]
-    return context.make_tuple(builder, rows, made)
-
-
-def _row(builder, values, row):
+def row_address(builder, values, row):
     """Return values[1] + row * values[2]: the address of a row."""
     return builder.add(values[1], builder.mul(values[2], I64(row)))
 
 
-def _places_in(builder, address, table, count):
+def places_in(builder, address, table, count):
     """Return address + table[r] for each r."""
     entries = (builder.add(table, I64(8 * row)) for row in range(count))
     number = Vector(types.intp, 1)
-    return [builder.add(address, _load(builder, entry, number, I64)) for entry in entries]
+    return [builder.add(address, emit_load(builder, entry, number, I64)) for entry in entries]
 
 
-def _load(builder, place, vector, element=None):
+def emit_load(builder, place, vector, element=None):
+    """Emit the vector at an address, or with `element` the number there."""
     pointer = builder.inttoptr(place, (element or vector.llvm).as_pointer())
     loaded = builder.load(pointer)
     loaded.align = vector.itemsize
     return loaded
 
 
-def _clamped_rows(builder, numbers, count):
+def clamped_rows(builder, numbers, count):
     """Return addresses address + min(row, last) * step."""
     first, step, last = numbers
     places = [first]
@@ -446,14 +266,14 @@ def _clamped_rows(builder, numbers, count):
     return places
 
 
-def _mask_at(builder, place, lanes):
+def mask_at(builder, place, lanes):
     """Load a mask from an address, a bit for each lane."""
     bits = builder.load(builder.inttoptr(place, ir.IntType(lanes).as_pointer()))
     bits.align = 1
     return builder.bitcast(bits, ir.VectorType(ir.IntType(1), lanes))
 
 
-def _load_places(builder, places, width, vector):
+def emit_rows(builder, places, width, vector):
     """Load a vector from each place, its first `width` lanes; the others are 0."""
     mask = inside(builder, I64(0), width, vector.lanes)
     zero = ir.Constant(vector.llvm, None)

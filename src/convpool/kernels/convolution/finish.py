@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 
 from convpool.kernels.jit import block
-from convpool.kernels.rows import (
-    activate,
-    add_numbers,
-    add_rows,
-    load_all,
-    store_rows,
-    transpose,
-)
+from convpool.kernels.rows import load_all, store_rows, transpose
+from convpool.kernels.sums import activate, add_numbers, add_rows
 
 
 @cache

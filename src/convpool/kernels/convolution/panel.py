@@ -27,9 +27,9 @@ from convpool.kernels.rows import (
     store_number,
     store_rows,
     transpose,
-    zeros,
 )
 from convpool.kernels.simd import SUM, load_row
+from convpool.kernels.sums import zeros
 
 BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND, BY_EVERY_FOURTH, BY_SQUARE = range(5)
 """How a row is copied: number by number; by vectors of pixels, of which each lane, every second or

@@ -10,20 +10,22 @@ import numpy as np
 
 from convpool.kernels.jit import block
 from convpool.kernels.rows import (
-    activate,
-    add_expanded,
-    add_numbers,
-    add_rows,
-    add_stored,
     load,
     load_number,
-    multiply_add,
-    multiply_add_rows,
     prefetch,
     rows_at,
     store_all,
     store_compressed,
     store_rows,
+)
+from convpool.kernels.sums import (
+    activate,
+    add_expanded,
+    add_numbers,
+    add_rows,
+    add_stored,
+    multiply_add,
+    multiply_add_rows,
     zeros,
 )
 

@@ -21,8 +21,8 @@ from convpool.kernels.rows import (
     store_number,
     store_rows,
     transpose,
-    zeros,
 )
+from convpool.kernels.sums import zeros
 from convpool.kernels.weight_gradient.record import Record
 
 _AHEAD = 512

@@ -11,17 +11,19 @@ import numpy as np
 from convpool.kernels.convolution.blocking import SEGMENT
 from convpool.kernels.jit import Program, block
 from convpool.kernels.rows import (
-    add_places,
-    add_stored,
     fields,
     load,
     load_number,
     load_places,
-    multiply_add,
-    multiply_add_each,
     store_all,
     store_rows,
     transpose,
+)
+from convpool.kernels.sums import (
+    add_places,
+    add_stored,
+    multiply_add,
+    multiply_add_each,
     zeros,
 )
 from convpool.kernels.weight_gradient.interleave import copying, filling

@@ -10,14 +10,12 @@ import numpy as np
 
 from convpool.kernels.jit import block
 from convpool.kernels.rows import (
-    add_stored,
     load,
-    multiply_add_rows,
     prefetch,
     rows_at,
     store_all,
-    zeros,
 )
+from convpool.kernels.sums import add_stored, multiply_add_rows, zeros
 
 SEGMENT = 128
 """Channels that are summed in one go."""

@@ -14,7 +14,13 @@ import numpy as np
 
 from convpool.kernels.combining import INPUT, OUTPUT, TAPS, add_no_times, any_nan, combine
 from convpool.kernels.jit import block
-from convpool.kernels.rows import load_all, load_rows, store_all, transpose, zeros
+from convpool.kernels.rows import (
+    load_all,
+    load_rows,
+    store_all,
+    transpose,
+)
+from convpool.kernels.sums import zeros
 
 
 @cache
