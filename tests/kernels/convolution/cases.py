@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from unittest.mock import patch
 
 import numpy as np
@@ -100,17 +100,30 @@ class Case:
 
     def programs(self) -> list[Program]:
         """Return the programs that it needs, without running them."""
-        needed: list[Program] = []
-
-        def note(program: Program, *_arguments: object, **_options: object) -> None:
-            needed.append(program)
-
-        with patch.object(Program, "__call__", note):
-            self.run()
-        return needed
+        return programs_of(self.run)
 
 
-def check(case: Case, result: Array) -> None:
+class Call(Protocol):
+    """What can be compared with the reference."""
+
+    def expected(self) -> Array:
+        """What the reference returns."""
+        ...
+
+
+def programs_of(run: Callable[[], object]) -> list[Program]:
+    """Return the programs that a call needs, without running them."""
+    needed: list[Program] = []
+
+    def note(program: Program, *_arguments: object, **_options: object) -> None:
+        needed.append(program)
+
+    with patch.object(Program, "__call__", note):
+        run()
+    return needed
+
+
+def check(case: Call, result: Array) -> None:
     """Compare with the reference."""
     expected = case.expected()
     assert result.dtype == expected.dtype, case

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +14,12 @@ from convpool.kernels import memory
 from convpool.kernels.jit import Program
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, ConvolutionSpec
-from tests.kernels.convolution.cases import Case, Plane, laid_out, some
+from tests.kernels.convolution.cases import Case, Plane, laid_out, programs_of, some
 
 Array = NDArray[Any]
 
 PROGRAMS = {"input": 6, "weight": 10}
 """That the random calls of a kind may need, of each of the two layers."""
-TOLERANCE = {"float64": 1e-13, "float32": 5e-6, "float16": 1e-3}
-"""Of the largest number: sums of some thousand products, and one rounding to float16."""
 
 
 @dataclass(frozen=True)
@@ -81,26 +78,7 @@ class Gradient:
 
     def programs(self) -> list[Program]:
         """Return the programs that it needs, without running them."""
-        needed: list[Program] = []
-
-        def note(program: Program, *_arguments: object, **_options: object) -> None:
-            needed.append(program)
-
-        with patch.object(Program, "__call__", note):
-            self.run()
-        return needed
-
-
-def check(case: Gradient, result: Array) -> None:
-    """Compare with the reference."""
-    expected = case.expected()
-    assert result.dtype == expected.dtype, case
-    assert result.shape == expected.shape, case
-    tolerance = TOLERANCE[expected.dtype.name]
-    scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
-    np.testing.assert_allclose(
-        result, expected, rtol=tolerance, atol=tolerance * scale, err_msg=str(case)
-    )
+        return programs_of(self.run)
 
 
 @cache

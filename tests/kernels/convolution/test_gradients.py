@@ -16,8 +16,8 @@ from convpool.dispatch import plan
 from convpool.spec import PADDING_MODES, Conv2dSpec, ConvolutionSpec, ConvTranspose2dSpec
 from convpool.threads import get_num_threads, set_num_threads
 from tests.benchmarks.contestants import case_named
-from tests.kernels.convolution.cases import Plane
-from tests.kernels.convolution.gradients import PROGRAMS, Gradient, check, gradients
+from tests.kernels.convolution.cases import Plane, check
+from tests.kernels.convolution.gradients import PROGRAMS, Gradient, gradients
 from tests.kernels.convolution.layers import LAYERS
 from tests.kernels.layouts import both_layouts, channels_last, noise
 

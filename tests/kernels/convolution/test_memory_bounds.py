@@ -88,7 +88,7 @@ def test_nothing_is_written_outside_by_gradients(kind: str, zones: Zones) -> Non
     for case in gradients.gradients(kind):
         result = case.run()
         zones.check(case)
-        gradients.check(case, result)
+        check(case, result)
 
 
 def test_what_is_left_of_an_earlier_call_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
