@@ -216,9 +216,10 @@ def block(body: Callable[..., Any]) -> Any:
     """Return a function that kernels call, compiled on its own and linked to each of them.
 
     Blocks keep compilation short: inlined into the loops of a kernel, the same code takes Numba
-    several times as long.
+    several times as long. Nobody calls one from Python, so what that takes is left out (a tenth of
+    the time of compiling).
     """
-    return numba.njit(**_FLAGS)(_named(body))
+    return numba.njit(**_FLAGS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(_named(body))
 
 
 def _constants(function: Any) -> tuple[str, ...]:
