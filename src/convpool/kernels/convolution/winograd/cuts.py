@@ -28,7 +28,7 @@ _LINE, _PAGE = 64, 4096
 _PANEL, _VALUES = 64 << 10, 1300 << 10  # bytes, of which values stay in the second cache
 _SECOND_CACHE = 2 << 20
 _TILES = 64  # of a block at most
-_IMAGES = 2  # that come at a time where weights are packed for them
+_IMAGES = 4  # that come at a time where weights are packed for them
 _FEWEST = 8  # channels and filters: with 3, transforms of vectors a quarter full take twice as long
 _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
 
@@ -77,7 +77,8 @@ class WinogradCuts(Cuts):
 
         Counted in cycles, with what was measured on AVX-512: 250 a tile and vector of channels to
         read and transform, 180 to transform back and write; weights that outgrow the second cache
-        come at 8 bytes a cycle, and are packed at 1.5 cycles a number, with 30,000 to begin with.
+        come at 8 bytes a cycle; all that takes half as long again. Weights are packed at 1.05
+        cycles a number, with 90,000 to begin with.
         """
         problem, way, machine = self.problem, self.blocking, self.machine
         down, across = problem.vertical.output, problem.horizontal.output
@@ -90,12 +91,12 @@ class WinogradCuts(Cuts):
         if weights * problem.itemsize > _SECOND_CACHE:
             rounds = max(rounds, way.lanes * problem.itemsize / 8)
         transforms = 250 * -(-problem.channels // register) + 180 * -(-problem.filters // register)
-        short = blocks * (weights / way.lanes * rounds + tiles * transforms)
+        short = 1.5 * blocks * (weights / way.lanes * rounds + tiles * transforms)
         others = cycles(direct, problem, machine)
         if packs:
-            short += (1.5 * weights + 30_000) / _IMAGES
+            short += (1.05 * weights + 90_000) / _IMAGES
             others += problem.channels * problem.filters * problem.taps / _IMAGES
-        return 1.1 * short < others
+        return short < others
 
     def work(self, batch: int, threads: int) -> tuple[Array, int]:
         """Share the filters where there are too few blocks; each share transforms the input."""
