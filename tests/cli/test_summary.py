@@ -75,8 +75,8 @@ def test_print(file: Path, name: str, command: Command) -> None:
 def test_nothing_is_computed(file: Path) -> None:
     net = load_net(f"{file}:Net")
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    rows = summarize(net, (1024, 3, 32, 32))  # some 10 GB, if it were
-    assert rows[0].output_shape == (1024, 10)
+    report = summarize(net, (1024, 3, 32, 32))  # some 10 GB, if it were
+    assert report.output_shape == (1024, 10)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert not any(module._forward_hooks for module in net.modules())
 
