@@ -47,7 +47,7 @@ class Images:
 
 
 def net(room: Any, width: int) -> torch.nn.Sequential:
-    """Return the net, its layers taken from `convpool.nn` or `torch.nn`: 150,000 parameters at 24."""
+    """Return the net, its layers from `convpool.nn` or `torch.nn`; 152,482 parameters at 24."""
 
     def block(inputs: int, outputs: int, kernel: int = 3) -> list[torch.nn.Module]:
         convolution = room.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
@@ -139,7 +139,7 @@ class Training:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             self.schedule.step()
-            total += float(loss)
+            total += loss.item()
             step()
         self.epoch += 1
         return float(total / self.batches)

@@ -15,19 +15,19 @@ import torch
 from tests.test_board import pixels_of, read_back
 
 FOLDER = Path(__file__).parents[2] / "examples"
-TINY = ["--train", "128", "--held-out", "64", "--batch-size", "32", "--width", "4"]
+TINY = ["--train", "128", "--held-out", "64", "--batch-size", "16", "--width", "8"]
+TINY += ["--rate", "0.02"]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """CIFAR-10's test file with classes that a net can tell: each has one colour, under noise."""
+    """CIFAR-10's test file with classes that a net can tell: each has one colour."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, (10_000, 1), np.uint8)
     colours = rng.integers(0, 200, (10, 3, 1), np.uint8)[labels[:, 0]]
     pixels = np.empty((10_000, 3, 1024), np.uint8)
     pixels[...] = colours
-    pixels[:200] += rng.integers(0, 50, (200, 3, 1024), np.uint8)
     np.hstack([labels, pixels.reshape(10_000, -1)]).tofile(folder / "test_batch.bin")
     return folder
 
@@ -47,7 +47,7 @@ def train(main: Any, data: Path, logdir: Path, *options: str) -> dict[str, Any]:
 def test_a_net_is_trained_as_by_torch(training: Any, data: Path, tmp_path: Path) -> None:
     ours = train(training, data, tmp_path / "ours", "--epochs", "6")
     theirs = train(training, data, tmp_path / "theirs", "--epochs", "6", "--backend", "torch")
-    assert ours["accuracy"] > 0.5
+    assert ours["accuracy"] > 0.8
     assert ours["loss"] == pytest.approx(theirs["loss"], rel=0.05)
     events = read_back(tmp_path / "ours")
     assert [point.step for point in events.Scalars("accuracy")] == [1, 2, 3, 4, 5, 6]
@@ -110,8 +110,9 @@ def test_the_tutorial_shows_what_torch_computes(data: Path, tmp_path: Path) -> N
     net = tutorial["Net"]()
     torch.manual_seed(0)
     theirs = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3), torch.nn.MaxPool2d(3, ceil_mode=True))
-    images = torch.stack([tutorial["Cifar"](data, "test")[number][0] for number in range(64)])
-    torch.testing.assert_close(net(images), theirs(images))
+    images = tutorial["Cifar"](data, "test").images[:64]
+    with torch.no_grad():
+        torch.testing.assert_close(net.eval()(images), theirs(images))
     assert pixels_of(events.Images("input")[0])[:32, :32].reshape(-1, 3).std() > 0
 
 
