@@ -246,6 +246,17 @@ def test_nets_that_go_several_ways(tmp_path: Path) -> None:
     assert sorted(read_back(tmp_path).Tags()["images"]) == ["input", "output", "part-Identity"]
 
 
+def test_lazy_and_compiled_nets(tmp_path: Path) -> None:
+    lazy = nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(5))
+    summary = convpool.run(lazy, open_source("sample"), logdir=tmp_path / "lazy", limit=2)
+    assert summary.report.parameters == 112 + 5 * (4 * 62 * 62 + 1)
+    compiled = torch.compile(nn.Conv2d(3, 4, 3), backend="eager")
+    convpool.run(compiled, open_source("sample"), logdir=tmp_path / "compiled", limit=2)
+    script = torch.jit.ScriptModule()
+    with pytest.raises(ArgumentTypeError, match="must be a module that TorchScript hasn't comp"):
+        convpool.run(script, open_source("sample"), logdir=tmp_path / "script")
+
+
 @pytest.mark.parametrize(
     ("shape", "maps"),
     [

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import Module
+from torch.nn.parameter import is_lazy
 
 from convpool.arithmetic import NetReport
-from convpool.errors import ArgumentError, ConvpoolError, DataError
+from convpool.errors import ArgumentError, ArgumentTypeError, ConvpoolError, DataError
 from convpool.nn.summary import watched
 
 Array = NDArray[Any]
@@ -41,10 +42,16 @@ def report_on(net: Module, image_shape: Sequence[int]) -> NetReport:
     So nets whose forward depends on numbers, which fake tensors lack, have a report, too.
 
     Raises:
+        ArgumentTypeError: the net is compiled by TorchScript, which bears no hooks.
         ArgumentError: the net fails on it.
     """
+    if isinstance(net, torch.jit.ScriptModule):
+        raise ArgumentTypeError("net", net, "a module that TorchScript hasn't compiled")
     with evaluating(net):
-        return watched(net, _tensor(net, torch.zeros(1, *image_shape)), net)
+        images = _tensor(net, torch.zeros(1, *image_shape))
+        if any(map(is_lazy, net.parameters())):  # they get their sizes from the first images
+            watched(torch.nn.Identity(), images, net)
+        return watched(net, images, net)
 
 
 def run_on(net: Module, images: Array, *, every_module: bool = False) -> list[ModuleOutput]:
@@ -125,7 +132,7 @@ def evaluating(net: Module) -> Iterator[None]:
 def _tensor(net: Module, images: Tensor) -> Tensor:
     """Return the images where the net's weights are and in their type."""
     for weight in net.parameters():
-        if weight.is_floating_point():
+        if weight.is_floating_point() and not is_lazy(weight):
             return images.to(weight.device, weight.dtype)
     return images
 
