@@ -20,6 +20,7 @@ DOORS = {
     "from convpool.cli import status; status(['animate', 'Foo(3)'])": (),
     "from convpool.cli import status; status(['explain', 'MaxPool2d(2)', '--input', '5x5'])": (),
     "from convpool.cli import status; status(['run', 'Foo(3)'])": (),
+    "from convpool.cli import status; status(['run', 'net.py:Net', 'ReLU()'])": (),
     "import convpool.functional": ("numpy", "convpool.functional"),
 }
 

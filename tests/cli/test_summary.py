@@ -75,8 +75,8 @@ def test_print(file: Path, name: str, command: Command) -> None:
 def test_nothing_is_computed(file: Path) -> None:
     net = load_net(f"{file}:Net")
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    rows = summarize(net, (1024, 3, 32, 32))  # some 10 GB, if it were
-    assert rows[0].output_shape == (1024, 10)
+    report = summarize(net, (1024, 3, 32, 32))  # some 10 GB, if it were
+    assert report.output_shape == (1024, 10)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert not any(module._forward_hooks for module in net.modules())
 
@@ -127,3 +127,52 @@ def test_weights(file: Path, tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("weights")
     with pytest.raises(OSError, match=r"text.pt can't be read"):
         load_net(f"{file}:Net", tmp_path / "text.pt")
+
+
+CHAIN = """
+from torch import nn
+
+def chain():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 7, stride=2, padding=3), nn.BatchNorm2d(8), nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2, 1, return_indices=False), nn.ConvTranspose2d(8, 4, 2, stride=2),
+        nn.Flatten(), nn.Linear(4 * 16 * 16, 10),
+    )
+
+class Written(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+    def forward(self, x):
+        y = self.conv(x)
+        y += x.roll(5, -1)
+        return self.conv(y)
+"""
+
+
+def test_receptive_fields_along_a_chain(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "net.py").write_text(CHAIN)
+    report = summarize(load_net(f"{tmp_path / 'net.py'}:chain"), (1, 3, 32, 32))
+    fields = [call.field and call.field.size for call in report.calls]
+    same = (7, 7)
+    assert fields == [None, same, same, same, (11, 11), (11, 11), None, None]
+    answer = command("summary", f"{tmp_path / 'net.py'}:chain", "--input", "1x3x32x32")
+    assert "sees" in answer.out
+    assert "11×11" in answer.out
+
+
+def test_a_tensor_that_is_written_to_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(CHAIN)
+    report = summarize(load_net(f"{tmp_path / 'net.py'}:Written"), (1, 3, 32, 32))
+    assert [call.field and call.field.size for call in report.calls] == [None, (3, 3), None]
+
+
+def test_weights_on_the_command_line(file: Path, tmp_path: Path, command: Command) -> None:
+    torch.save(load_net(f"{file}:Net").state_dict(), tmp_path / "net.pt")
+    shape = ["--input", "1x3x32x32"]
+    fitting = ["--weights", str(tmp_path / "net.pt")]
+    assert command("summary", f"{file}:Net", *shape, *fitting).status == 0
+    answer = command("summary", f"{file}:Block", *shape, *fitting)
+    assert answer.status == 2
+    assert "must be a state_dict that fits Block" in answer.err
+    assert answer.err.count("\n") == 1

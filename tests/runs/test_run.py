@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convpool import functional as F  # noqa: N812
-from convpool.arithmetic import chain_report
+from convpool.arithmetic import ChainReport, chain_report
 from convpool.errors import ArgumentError, ConvpoolError
 from convpool.images import open_source
 from convpool.notation import parse_net
@@ -38,6 +38,7 @@ def test_unpooling_restores_the_size_of_its_own_pooling() -> None:
     pool, unpool = "MaxPool2d(2, return_indices=True)", "MaxUnpool2d(2)"
     net = parse_net([pool, pool, unpool, unpool])
     report = plan_run(net, open_source("sample"))
+    assert isinstance(report, ChainReport)
     images = np.random.default_rng(0).random((1, 3, 13, 7)).astype(np.float32)
     outputs = forward(chain_report(net, (3, 13, 7)), (None,) * 4, images)
     assert [output.shape[2:] for output in outputs] == [(6, 3), (3, 1), (6, 3), (13, 7)]

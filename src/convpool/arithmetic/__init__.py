@@ -7,6 +7,7 @@ from convpool.arithmetic.axes import Axis, Stamp, Window, stamp_axes, window_axe
 from convpool.arithmetic.cost import Memory, effective_macs, macs, memory, parameters
 from convpool.arithmetic.field import AxisField, ReceptiveField, receptive_field
 from convpool.arithmetic.formulas import field_formulas, macs_formula, parameters_formula
+from convpool.arithmetic.modules import ModuleCall, NetReport, net_record
 from convpool.arithmetic.network import ChainReport, LayerReport, chain_report
 from convpool.arithmetic.padding import source_index, strided_same
 from convpool.arithmetic.record import chain_record
@@ -25,6 +26,8 @@ __all__ = [
     "ChainReport",
     "LayerReport",
     "Memory",
+    "ModuleCall",
+    "NetReport",
     "ReceptiveField",
     "Shape",
     "Stamp",
@@ -38,6 +41,7 @@ __all__ = [
     "macs",
     "macs_formula",
     "memory",
+    "net_record",
     "output_shape",
     "parameters",
     "parameters_formula",

@@ -1,7 +1,8 @@
 """`convpool run`: images through layers, to be looked at in TensorBoard and as contact sheets."""
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +12,7 @@ from convpool.notation import parse_net, parse_shape, shape_text
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from torch.nn import Module
 
     from convpool.runs import RunSummary
 
@@ -20,7 +22,8 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="LAYER",
-            help="Layers in order; edge filters and max pooling if none.",
+            help="Layers in order, edge filters and max pooling if none; "
+            "or FILE.py:NAME, a torch.nn.Module, its class, or a function that makes it.",
         ),
     ] = None,
     data: Annotated[
@@ -44,9 +47,13 @@ def run(
         typer.Option(help="New or empty folder for the results. [default: next free runs/NNN]"),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="edges, random, or a .npz file with 0.weight, 0.bias, ...")
-    ] = "edges",
-    seed: Annotated[int, typer.Option(help="For random weights.")] = 0,
+        str | None,
+        typer.Option(
+            help="edges, random, or a .npz file with 0.weight, 0.bias, ...; "
+            "for FILE.py:NAME, a state_dict. [default: edges, or as the net comes]"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="For random weights, a net's own included.")] = 0,
     every_layer: Annotated[
         bool, typer.Option("--every-layer", help="Show the layers in between as well.")
     ] = False,
@@ -54,13 +61,16 @@ def run(
         bool, typer.Option("--animate", help="Show the first layer step by step on a crop.")
     ] = False,
 ) -> None:
-    """Run images through layers; write TensorBoard events, contact sheets and a summary."""
-    layers = parse_net(net or [])  # before the imports: they take longer than finding a slip
+    """Run images through a net; write TensorBoard events, contact sheets and a summary."""
+    file = _file(net or [])
+    # Before the imports, which take longer than finding a slip.
+    layers = None if file else parse_net(net or [])
 
     from rich.console import Console
 
     from convpool import runs
-    from convpool.cli.tables import chain_table
+    from convpool.arithmetic import ChainReport
+    from convpool.cli.tables import chain_table, net_table
     from convpool.images import open_source
 
     console = Console(highlight=False)
@@ -68,16 +78,18 @@ def run(
     if download:
         _download(data, data_dir, console)
     source = open_source(data, data_dir=data_dir, split=_split(split), size=pixels)
-    report = runs.plan_run(layers, source)
-    bar = _RunBar(console, source.name, chain_table(report))
+    given: Any = layers if layers is not None else _load(file, weights, seed)
+    report = runs.plan_run(given, source)
+    table = chain_table(report) if isinstance(report, ChainReport) else net_table(report)
+    bar = _RunBar(console, source.name, table)
     with bar:
         summary = runs.run(
-            [layer.layer for layer in report.layers],
+            given,
             source,
             logdir=logdir,
             batch_size=batch_size,
             limit=limit,
-            weights=weights,
+            weights=None if file else weights,
             seed=seed,
             every_layer=every_layer,
             animate=animate,
@@ -86,6 +98,23 @@ def run(
     _print_summary(console, summary)
     if not summary.complete:
         raise KeyboardInterrupt
+
+
+def _file(net: list[str]) -> str:
+    """Return the FILE.py:NAME that is given in place of layers, or no text."""
+    files = [text for text in net if re.search(r"\.py(:[^/()]*)?$", text)]
+    if files and len(net) > 1:
+        raise ArgumentError("LAYER", " ".join(net), f"layers, or {files[0]} alone")
+    return files[0] if files else ""
+
+
+def _load(file: str, weights: str | None, seed: int) -> "Module":
+    from convpool.nn.loading import load_net
+    from convpool.nn.swapping import accelerate
+
+    net = load_net(file, weights, seed=seed)
+    accelerate(net)
+    return net
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -177,11 +206,12 @@ class _RunBar:
 
 def _print_summary(console: "Console", summary: "RunSummary") -> None:
     report = summary.report
+    made = "?" if report.output_shape is None else shape_text(report.output_shape)
     console.print(
         f"{summary.images:,} images in {summary.batches} "
         f"{'step' if summary.batches == 1 else 'steps'}, {summary.seconds:.1f} s "
         f"({summary.images / summary.seconds:,.0f} images/s): "
-        f"{shape_text(report.input_shape)} -> {shape_text(report.output_shape)}"
+        f"{shape_text(report.input_shape)} -> {made}"
     )
     files = ", ".join(summary.files)
     console.print(f"[bold]{summary.logdir}[/] holds the events, {files}", soft_wrap=True)

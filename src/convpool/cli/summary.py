@@ -1,10 +1,11 @@
 """`convpool summary`: what a net of the user's own is made of, without running it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from convpool.notation import parse_shape, shape_text
+from convpool.notation import parse_shape
 
 
 def summary(
@@ -14,28 +15,18 @@ def summary(
     size: Annotated[
         str, typer.Option("--input", metavar="SIZE", help="NxCxHxW, such as 1x3x32x32.")
     ],
+    weights: Annotated[
+        Path | None, typer.Option(help="A state_dict, as torch.save writes it, to be checked too.")
+    ] = None,
 ) -> None:
-    """Print a net's modules with output shapes, parameters and MACs, without running it."""
+    """Print a net's modules: output shapes, parameters, MACs, receptive fields. Runs nothing."""
     shape = parse_shape("--input", size)  # before torch, which takes longer than finding a slip
 
     from rich.console import Console
-    from rich.table import Table
 
+    from convpool.cli.tables import net_table
     from convpool.nn.loading import load_net
     from convpool.nn.summary import summarize
 
-    rows = summarize(load_net(net), shape)
-    table = Table(show_footer=True)
-    table.add_column("module", "total", overflow="fold")
-    table.add_column("output", justify="right")
-    table.add_column("parameters", f"{rows[0].parameters:,}", justify="right")
-    table.add_column("MACs", f"{rows[0].macs:,}", justify="right")
-    for row in rows:
-        label = row.name.rpartition(".")[2]
-        table.add_row(
-            "  " * row.depth + (f"({label}) " if label else "") + row.layer,
-            "" if row.output_shape is None else shape_text(row.output_shape),
-            f"{row.parameters:,}",
-            f"{row.macs:,}",
-        )
-    Console(highlight=False).print(table, markup=False)
+    report = summarize(load_net(net, weights), shape)
+    Console(highlight=False).print(net_table(report))

@@ -1,8 +1,9 @@
 """How chains are written in the terminal."""
 
+from rich.markup import escape
 from rich.table import Table
 
-from convpool.arithmetic import ChainReport
+from convpool.arithmetic import ChainReport, NetReport
 from convpool.notation import shape_text
 
 
@@ -25,5 +26,27 @@ def chain_table(report: ChainReport) -> Table:
             f"{layer.parameters:,}",
             f"{layer.macs:,}",
             shape_text(layer.field.size),
+        )
+    return table
+
+
+def net_table(report: NetReport) -> Table:
+    """Return the table of a net of modules: one row a call, then the totals."""
+    table = Table(show_footer=True)
+    table.add_column("module", "total", overflow="fold")
+    table.add_column("output", justify="right")
+    table.add_column("parameters", f"{report.parameters:,}", justify="right")
+    table.add_column("MACs", f"{report.macs:,}", justify="right")
+    if report.has_fields:
+        table.add_column("sees", justify="right")
+    for call in report.calls:
+        label = call.name.rpartition(".")[2]
+        field = "" if call.field is None else shape_text(call.field.size)
+        table.add_row(
+            escape("  " * call.depth + (f"({label}) " if label else "") + call.layer),
+            "" if call.output_shape is None else shape_text(call.output_shape),
+            f"{call.parameters:,}",
+            f"{call.macs:,}",
+            *([field] if report.has_fields else []),
         )
     return table

@@ -13,7 +13,9 @@ from torch.nn import Module
 from convpool.errors import ArgumentError, DataError
 
 
-def load_net(place: str, weights: str | os.PathLike[str] | None = None) -> Module:
+def load_net(
+    place: str, weights: str | os.PathLike[str] | None = None, *, seed: int | None = None
+) -> Module:
     """Return the net that `FILE.py:NAME` names, which runs the file as Python would.
 
     Args:
@@ -21,6 +23,7 @@ def load_net(place: str, weights: str | os.PathLike[str] | None = None) -> Modul
             function that returns a module (both are called without arguments), or a module.
         weights: a file that holds a `state_dict`, as `torch.save` writes it; no other Python
             objects are read from it.
+        seed: of PyTorch's random numbers, from which a net draws the weights that it starts with.
 
     Raises:
         ArgumentError: there is no such name, or it is no net, or the weights don't fit it.
@@ -35,6 +38,8 @@ def load_net(place: str, weights: str | os.PathLike[str] | None = None) -> Modul
     file, colon, name = place.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
         raise ArgumentError("net", place, "FILE.py:NAME, such as net.py:Net")
+    if seed is not None:
+        torch.manual_seed(seed)
     names = _run(Path(file))
     if name not in names:
         found = [key for key, value in names.items() if _is_net(value)]

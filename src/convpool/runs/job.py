@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,16 @@ from typing import Any
 from numpy.typing import NDArray
 
 import convpool
-from convpool.arithmetic import ChainReport, chain_report
+from convpool.arithmetic import ChainReport, NetReport
 from convpool.board import Board
 from convpool.files import write_whole
-from convpool.images import Batch, ImageSource
-from convpool.notation import parse_net, shape_text
+from convpool.images import Batch
 from convpool.pictures import ColourScale, Tiling, save_png, tile_maps
 from convpool.runs.closeup import closeup
 from convpool.runs.folder import claimed
-from convpool.runs.forward import check_unpooling, forward
-from convpool.runs.report import Shown, ValueCounter, Values, contact_sheets, summary_json
-from convpool.spec import LayerSpec
-from convpool.weights import NetWeights, edge_weights, load_weights, random_weights
+from convpool.runs.net import Net, Output, Values
+from convpool.runs.opening import Data, Given, open_data, open_net, steps_of
+from convpool.runs.report import Shown, ValueCounter, contact_sheets, summary_json
 
 Progress = Callable[[int, int], None]
 """Called with the images done and the images in all: when the work starts, and after each batch."""
@@ -40,7 +38,7 @@ class RunSummary:
     """What a run did: how much, how fast, and what came out of each layer."""
 
     logdir: Path
-    report: ChainReport
+    report: ChainReport | NetReport
     images: int
     batches: int
     seconds: float
@@ -49,63 +47,38 @@ class RunSummary:
     files: tuple[str, ...]
 
 
-def default_net(image_shape: Sequence[int]) -> tuple[str, ...]:
-    """Return the layers of a run that names none: an edge filter bank, then max pooling.
-
-    Example:
-        >>> default_net((3, 32, 32))[1]
-        'MaxPool2d(3, ceil_mode=True)'
-    """
-    edges = f"Conv2d({image_shape[-3]}, 8, 5, padding=2, bias=False, padding_mode='replicate')"
-    return edges, "MaxPool2d(3, ceil_mode=True)"
-
-
-def plan_run(net: Iterable[str | LayerSpec], source: ImageSource) -> ChainReport:
-    """Return the report of the net on the source's images; an empty net means the default one.
-
-    Raises:
-        ArgumentError: a layer can't be read, or can't take what reaches it.
-
-    Example:
-        >>> from convpool.images import open_source
-        >>> plan_run(["MaxPool2d(2)"], open_source("sample")).output_shape
-        (3, 32, 32)
-    """
-    layers = parse_net(list(net) or default_net(source.image_shape))
-    report = chain_report(layers, source.image_shape)
-    check_unpooling(report)
-    return report
-
-
 def run(
-    net: Iterable[str | LayerSpec],
-    source: ImageSource,
+    net: Given,
+    source: Data,
     *,
     logdir: str | os.PathLike[str] | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     limit: int | None = None,
-    weights: str | os.PathLike[str] = "edges",
+    weights: str | os.PathLike[str] | None = None,
     seed: int = 0,
     every_layer: bool = False,
     animate: bool = False,
     progress: Progress | None = None,
 ) -> RunSummary:
-    """Send images through layers and write TensorBoard events, contact sheets and summary.json.
+    """Send images through a net and write TensorBoard events, contact sheets and summary.json.
 
     Each batch is one step of the tags `input` and `output`, and with `every_layer` of one tag per
     layer. A layer's pictures share one colour scale, chosen from the first batch: values in 0..1
     are shown as they are, signed ones with zero at mid-grey.
 
     Args:
-        net: layers, as values or as text such as "MaxPool2d(3)"; empty for the default net.
-        source: where the images come from, see `convpool.images.open_source`.
+        net: layers, as values or as text such as "MaxPool2d(3)"; empty for the default net. Or a
+            `torch.nn.Module`, which is run as it is, in evaluation and without gradients.
+        source: where the images come from, see `convpool.images.open_source`; or a
+            `torch.utils.data.Dataset` or `DataLoader` whose samples are images, or start with one.
         logdir: a new or empty folder for the results; None for the next free runs/NNN.
-        batch_size: images a step.
+        batch_size: images a step; None for those of the loader, else for 64.
         limit: images at most.
-        weights: "edges" (a bank of edge filters), "random" (PyTorch's initialisation) or the path
-            of an .npz file with arrays "0.weight", "0.bias", … by the layer's place in the net.
+        weights: of layers: "edges" (a bank of edge filters, the default), "random" (PyTorch's
+            initialisation) or the path of an .npz file with arrays "0.weight", "0.bias", … by the
+            layer's place in the net. A module has its own.
         seed: for random weights.
-        every_layer: write the layers in between as well.
+        every_layer: write the outputs of the layers, or modules, in between as well.
         animate: write animation.html: the first layer on the middle of the first image.
         progress: called with the images done and the images in all, first with none done, when
             all arguments have been found good.
@@ -115,7 +88,8 @@ def run(
 
     Raises:
         ArgumentError, ArgumentTypeError: an argument can't work; nothing is written.
-        DataError: an image can't be read or a file can't be written; what the run wrote is removed.
+        DataError: an image can't be read, a module fails or a file can't be written; what the run
+            wrote is removed.
 
     Example:
         >>> import tempfile
@@ -125,20 +99,22 @@ def run(
         >>> summary.images, summary.report.output_shape
         (4, (3, 32, 32))
     """
-    report = plan_run(net, source)
-    layers = [layer.layer for layer in report.layers]
-    arrays = choose_weights(layers, weights, seed)
-    batches = source.batches(batch_size, limit)
-    total = len(source) if limit is None else min(limit, len(source))
+    images = open_data(source)
+    size = steps_of(images, batch_size)
+    opened = open_net(net, images, weights, seed, every_layer)
+    if animate:
+        opened.first_layer  # noqa: B018  (refused here, if it can't be shown)
+    batches = images.batches(size, limit)
+    total = len(images) if limit is None else min(limit, len(images))
     with claimed(logdir) as folder:
-        work = _Work(report, arrays, every_layer)
+        work = _Work(opened, every_layer)
         closeups: tuple[str, ...] = ()
         if progress is not None:
             progress(0, total)
         start = time.monotonic()
         complete = True
         with Board(folder) as board:
-            board.text("net", _markdown(report))
+            board.text("net", opened.table())
             try:
                 for batch in batches:
                     work.step(batch, board)
@@ -154,69 +130,59 @@ def run(
         files = _write_results(
             folder,
             work,
-            source.name,
+            images.name,
             {
                 "convpool": convpool.__version__,
-                "data": source.name,
+                "data": images.name,
                 "images": work.images,
-                "batch_size": batch_size,
+                "batch_size": size,
                 "batches": work.steps,
                 "complete": complete,
-                "weights": str(weights),
+                "weights": opened.weights,
                 "seed": seed,
                 "seconds": round(seconds, 3),
                 "images_per_second": round(work.images / seconds, 1),
             },
         )
+    report, values = opened.report, work.values
     return RunSummary(
-        folder, report, work.images, work.steps, seconds, complete, work.values, closeups + files
+        folder, report, work.images, work.steps, seconds, complete, values, closeups + files
     )
-
-
-def choose_weights(
-    layers: Sequence[LayerSpec], weights: str | os.PathLike[str], seed: int
-) -> NetWeights:
-    """Return the weights that the argument `weights` of `run` names."""
-    if weights == "edges":
-        return edge_weights(layers)
-    if weights == "random":
-        return random_weights(layers, seed)
-    return load_weights(layers, weights)
 
 
 class _Work:
     """What a run has done so far."""
 
-    def __init__(self, report: ChainReport, weights: NetWeights, every_layer: bool) -> None:
-        self.report, self.weights = report, weights
+    def __init__(self, net: Net, every_layer: bool) -> None:
+        self.net = net
         self.steps = self.images = 0
-        self.shown: list[Shown] = []
+        self.shown: dict[str, Shown] = {}
         self.names: tuple[str, ...] = ()
-        self._counters = [ValueCounter() for _ in report.layers]
-        self._headings = ["input", *(str(layer.layer) for layer in report.layers)]
-        last = len(report.layers)
-        self._tags = {0: "input", last: "output"}
-        if every_layer:
-            for place, layer in enumerate(report.layers, start=1):
-                self._tags.setdefault(place, f"layer{place}-{layer.layer.name}")
+        self.counters: dict[str, ValueCounter] = {}
+        self._every = every_layer
 
     @property
     def values(self) -> tuple[Values, ...]:
-        return tuple(counter.values for counter in self._counters)
+        return tuple(counter.values for counter in self.counters.values())
 
     def step(self, batch: Batch, board: Board) -> None:
         """Run one batch through the net and write its pictures."""
-        outputs = (batch.images, *forward(self.report, self.weights, batch.images))
+        outputs = self.net.forward(batch.images)
+        kept = [Output("input", "input", batch.images), *outputs]
         if not self.shown:
             self.names = batch.names
-            self.shown = [
-                Shown(heading, maps, ColourScale.of(maps))
-                for heading, maps in zip(self._headings, outputs, strict=True)
-            ]
-        for place, tag in self._tags.items():
-            board.images(tag, _tiled(outputs[place], self.shown[place].scale), self.steps)
-        for counter, output in zip(self._counters, outputs[1:], strict=True):
-            counter.add(output)
+            for output in kept:
+                scale = ColourScale.of(output.maps)
+                self.shown[output.tag] = Shown(output.heading, output.maps, scale)
+            self.counters = {output.tag: ValueCounter() for output in outputs}
+        for output in kept:
+            if output.tag not in self.shown:  # a net may take other ways than with the first batch
+                continue
+            if self._every or output.tag in ("input", "output"):
+                tiling = _tiled(output.maps, self.shown[output.tag].scale)
+                board.images(output.tag, tiling, self.steps)
+            if output.tag in self.counters:
+                self.counters[output.tag].add(output.maps)
         self.steps += 1
         self.images += len(batch.images)
 
@@ -228,25 +194,15 @@ def _tiled(maps: NDArray[Any], scale: ColourScale) -> Tiling:
 
 
 def _write_results(folder: Path, work: _Work, data: str, facts: dict[str, Any]) -> tuple[str, ...]:
-    pictures = contact_sheets(work.shown, work.names, f"convpool: {data}")
+    pictures = contact_sheets([*work.shown.values()], work.names, f"convpool: {data}")
     for name, picture in pictures.items():
         save_png(picture, folder / name)
-    write_whole(folder / "summary.json", summary_json(work.report, work.values, facts))
+    write_whole(folder / "summary.json", summary_json(work.net, work.counters, facts))
     return (*pictures, "summary.json")
 
 
 def _write_closeup(folder: Path, work: _Work) -> tuple[str, ...]:
     name = "animation.html"
-    first = work.report.layers[0].layer
-    closeup(first, work.shown[0].maps[0], work.weights[0]).save(folder / name)
+    layer, weights = work.net.first_layer
+    closeup(layer, work.shown["input"].maps[0], weights).save(folder / name)
     return (name,)
-
-
-def _markdown(report: ChainReport) -> str:
-    """Write the chain as a Markdown table for TensorBoard's text page."""
-    rows = [
-        f"| {place} | `{layer.layer}` | {shape_text(layer.output_shape)} "
-        f"| {layer.parameters:,} | {layer.macs:,} |"
-        for place, layer in enumerate(report.layers, start=1)
-    ]
-    return "\n".join(["| | layer | output | parameters | MACs |", "|-|-|-|-|-|", *rows])

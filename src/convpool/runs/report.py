@@ -1,32 +1,21 @@
 """What a run leaves behind besides the events: contact sheets and summary.json."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from convpool.arithmetic import ChainReport, chain_record
 from convpool.notation import shape_text
 from convpool.pictures import ColourScale, Column, contact_sheet, tile_maps
+from convpool.runs.net import Array, Net, Values
 
 if TYPE_CHECKING:
     from convpool.pictures.png import Picture
 
-Array = NDArray[Any]
-
 _ROWS = 6  # images on the sheet: what fits a screen with room for detail
-
-
-@dataclass(frozen=True)
-class Values:
-    """Smallest, largest and mean value of a layer's outputs over a run."""
-
-    lowest: float
-    highest: float
-    mean: float
+_COLUMNS = 16  # layers on the sheet, the input included: a page of 5,000 pixels
 
 
 class ValueCounter:
@@ -68,15 +57,19 @@ def contact_sheets(
     count = len(names)
     rows = min(_ROWS, count)
     chosen = [count * row // rows for row in range(rows)]
+    parts = [shown[place] for place in _spread(len(shown), _COLUMNS)]
     columns = [
         Column(part.heading, shape_text(part.maps.shape[1:]), part.maps[chosen], part.scale)
-        for part in shown
+        for part in parts
     ]
+    left = len(shown) - len(parts)
+    more = f" {left} more outputs are in summary.json and in TensorBoard." if left else ""
     sheet = contact_sheet(
         columns,
         title=title,
         names=[names[number] for number in chosen],
-        footer="Black is low, white is high, on one scale a column; zero is written where it lies.",
+        footer="Black is low, white is high, on one scale a column; "
+        f"zero is written where it lies.{more}",
         rows=rows,
     )
     return {
@@ -86,18 +79,15 @@ def contact_sheets(
     }
 
 
-def summary_json(report: ChainReport, values: Sequence[Values], facts: dict[str, Any]) -> bytes:
-    """Return summary.json: the facts of the run, and the net's report with each layer's values."""
-    record = chain_record(report)
-    for layer, seen in zip(record["layers"], values, strict=True):
-        layer["values"] = {
-            "min": _finite(seen.lowest),
-            "max": _finite(seen.highest),
-            "mean": _finite(seen.mean),
-        }
-    return (json.dumps({**facts, "net": record}, indent=2, allow_nan=False) + "\n").encode()
+def summary_json(net: Net, counters: Mapping[str, ValueCounter], facts: dict[str, Any]) -> bytes:
+    """Return summary.json: the facts of the run, and the net's report with each output's values."""
+    values = {tag: counter.values for tag, counter in counters.items()}
+    record = {**facts, "net": net.record(values)}
+    return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _finite(value: float) -> float | str:
-    """Return the value as JSON can hold it: "nan" and "inf" as text."""
-    return value if np.isfinite(value) else str(value)
+def _spread(count: int, most: int) -> list[int]:
+    """Return up to `most` of the numbers below `count`, evenly, the first and the last included."""
+    if count <= most:
+        return list(range(count))
+    return [round(place * (count - 1) / (most - 1)) for place in range(most)]
