@@ -27,6 +27,9 @@ _ALIGNED_FROM = 1 << 18
 _MOST_SPARE = 8  # pieces of scratch memory that wait: as many callers at a time find one
 _POOLED_FROM = 1 << 20
 _LARGEST_SPARE = 1 << 23
+# Scratch of more pages than the CPU knows at a time lies in huge ones, as the pool has from 4 MB:
+# products of transformed tiles are a twentieth to a tenth faster there.
+_MANY_PAGES, _HUGE_FROM = 1 << 19, 1 << 22
 _LINE = 64
 _EMPTY = np.empty(0, np.uint8)
 _SPARE: list[NDArray[np.uint8]] = []
@@ -53,7 +56,8 @@ def scratch(nbytes: int) -> NDArray[np.uint8]:
         array = _SPARE.pop()  # by one step of the interpreter, so no two callers get the same
     except IndexError:
         array = _EMPTY
-    nbytes = max(nbytes, 1 << 22) if nbytes > 1 << 19 else nbytes
+    if nbytes > _MANY_PAGES:
+        nbytes = max(nbytes, _HUGE_FROM)
     if array.nbytes < nbytes:
         array = _aligned((nbytes,), _BYTE, nbytes)
     return _poisoned(array) if _POISONED else array

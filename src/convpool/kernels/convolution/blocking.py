@@ -105,6 +105,16 @@ class Problem:
         return -(-self.vertical.longest // -(-self.vertical.longest // most))
 
 
+def up(number: int, step: int) -> int:
+    """Return the least multiple of a step that isn't below a number."""
+    return -(-number // step) * step
+
+
+def even(total: int, most: int) -> int:
+    """Return the size of pieces of about one size, of at most `most` but at least 1."""
+    return -(-total // -(-total // max(1, most)))
+
+
 def block(problem: Problem, machine: Machine, *, planar: bool) -> Blocking:
     """Return the cheaper of the two ways; across pixels only planes can be written.
 

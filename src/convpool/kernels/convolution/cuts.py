@@ -12,7 +12,7 @@ from convpool.arithmetic import source_index
 from convpool.kernels import memory
 from convpool.kernels.convolution import filters as packing
 from convpool.kernels.convolution import forward
-from convpool.kernels.convolution.blocking import Blocking, Machine, Problem, block
+from convpool.kernels.convolution.blocking import Blocking, Machine, Problem, block, up
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program
@@ -118,7 +118,7 @@ class Cuts:
         """Bytes from channel to channel of the panel, not a power of two (it would crowd a set)."""
         grids = len(self.problem.vertical.residues) * len(self.problem.horizontal.residues)
         size = grids * self.panel_rows * self.pitch * self.problem.itemsize
-        size = _up(size + self.machine.vector, _LINE)  # a row's last vector may go beyond it
+        size = up(size + self.machine.vector, _LINE)  # a row's last vector may go beyond it
         return size + _LINE if size % 1024 == 0 else size
 
     @cached_property
@@ -137,14 +137,14 @@ class Cuts:
         vertical, horizontal = problem.vertical, problem.horizontal
         # Tiles reach beyond the last position by less than a tile, vectors by less than a vector.
         slack = (2 * way.lanes + way.count) * item + 8 * self.machine.vector
-        panel_bytes = _up(
+        panel_bytes = up(
             self.joint * way.channels * self.channel_gap + slack + self.machine.vector, _LINE
         )
         sums_pitch = sums_bytes = 0
         if way.across_filters:
-            sums_pitch = _up(way.columns, way.count) * horizontal.step
+            sums_pitch = up(way.columns, way.count) * horizontal.step
             sums = way.rows * vertical.step * sums_pitch + self.machine.vector // item
-            sums_bytes = _up(sums * way.lanes * item, 1024) + _LINE
+            sums_bytes = up(sums * way.lanes * item, 1024) + _LINE
         tables = self.tables
         known = Record(
             offsets=tables["offsets"].ctypes.data,
@@ -310,10 +310,6 @@ class Cuts:
         """Bytes from filter to filter of weights in order; not a power of two, as of a channel."""
         size = self.problem.channels * self.problem.taps * self.problem.itemsize
         return size + _LINE if size % 1024 == 0 else size
-
-
-def _up(number: int, step: int) -> int:
-    return -(-number // step) * step
 
 
 def sources(line: Line, mode: str) -> Array:

@@ -15,7 +15,7 @@ depends on the layer and the number of images alone, so that the bits of the res
 
 from dataclasses import dataclass
 
-from convpool.kernels.convolution.blocking import SEGMENT, Machine
+from convpool.kernels.convolution.blocking import SEGMENT, Machine, even
 from convpool.kernels.convolution.geometry import Line
 
 # The tiles that there are; each is compiled by itself.
@@ -111,14 +111,14 @@ def block(problem: Problem, machine: Machine, batch: int) -> Blocking:
     chunk, strips, count, tiles = _tiles(problem, lanes, machine)
     images, rows, columns = _pixels(problem)
     width = lanes * problem.itemsize
-    held_blocks = _even(-(-problem.filters // lanes), _TURNED // (_PIXELS * width))
+    held_blocks = even(-(-problem.filters // lanes), _TURNED // (_PIXELS * width))
     sums = strips * tiles * count * width
     chunks = -(-problem.channels // chunk)
     filter_blocks = -(-problem.filters // lanes)
     if problem.apart:
         chunks = held_chunks = 1
     else:
-        held_chunks = _even(chunks, _SUMS // (held_blocks * sums))
+        held_chunks = even(chunks, _SUMS // (held_blocks * sums))
     units = problem.groups * -(-filter_blocks // held_blocks) * -(-chunks // held_chunks)
     blocks = -(-batch // images)
     blocks *= -(-problem.vertical.output // rows) * -(-problem.horizontal.output // columns)
@@ -155,8 +155,8 @@ def _tiles(problem: Problem, lanes: int, machine: Machine) -> tuple[int, int, in
 def _pixels(problem: Problem) -> tuple[int, int, int]:
     """Return images, rows and columns of a block."""
     height, width = problem.vertical.output, problem.horizontal.output
-    columns = _even(width, _PIXELS)
-    rows = _even(height, _PIXELS // columns) if columns == width else 1
+    columns = even(width, _PIXELS)
+    rows = even(height, _PIXELS // columns) if columns == width else 1
     images = max(1, _PIXELS // (rows * columns)) if rows == height and columns == width else 1
     return images, rows, columns
 
@@ -164,8 +164,3 @@ def _pixels(problem: Problem) -> tuple[int, int, int]:
 def _places(line: Line, residues: tuple[int, ...]) -> list[int]:
     pairs = (line.place(shift) for _, shift in line.phases[0].taps)
     return [place * len(residues) + residues.index(residue) for residue, place in pairs]
-
-
-def _even(total: int, most: int) -> int:
-    """Return the size of pieces of about one size, of at most `most` but at least 1."""
-    return -(-total // -(-total // max(1, most)))

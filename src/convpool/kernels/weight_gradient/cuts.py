@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convpool.kernels.convolution.blocking import Machine
+from convpool.kernels.convolution.blocking import Machine, up
 from convpool.kernels.convolution.cuts import sources
 from convpool.kernels.jit import Program
 from convpool.kernels.weight_gradient.blocking import Blocking, Problem, block
@@ -109,7 +109,7 @@ class Cuts:
         width = way.lanes * problem.itemsize
         # The last tile of a strip reads beyond it by less than a tile.
         slack = way.count * width + self.machine.vector
-        panel_bytes = _up(way.images * self.panel_image + slack, _LINE)
+        panel_bytes = up(way.images * self.panel_image + slack, _LINE)
         # Not a power of two, which would crowd a few sets of the cache.
         block_bytes = way.images * way.rows * way.columns * width + _LINE
         filter_blocks = -(-problem.filters // way.lanes)
@@ -184,10 +184,6 @@ class Cuts:
             sum_program(self.number, way.lanes, way.count, int(self.problem.apart), register),
             finish_program(self.number, way.lanes, register),
         )
-
-
-def _up(number: int, step: int) -> int:
-    return -(-number // step) * step
 
 
 def _outer(*numbers: Array) -> Array:

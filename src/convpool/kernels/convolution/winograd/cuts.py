@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution import filters as packing
-from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles
+from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
@@ -53,8 +53,8 @@ class WinogradCuts(Cuts):
             -(-line.output // outputs) for line in (problem.vertical, problem.horizontal)
         )
         most = max(1, min(_TILES, _VALUES // (_POINTS**2 * self._tile)))
-        columns = _even(across, most)
-        rows = _even(down, max(1, most // columns))
+        columns = even(across, most)
+        rows = even(down, max(1, most // columns))
         count = min(
             (count for count in _COUNTS if count <= (machine.registers - 3) // 2),
             key=lambda count: (-(-rows * columns // count) * (count + 1), count),
@@ -132,7 +132,7 @@ class WinogradCuts(Cuts):
     @property
     def _tile(self) -> int:
         """Bytes from tile to tile of a plane of values: all channels, and no power of two."""
-        return _up(self.problem.channels * self.problem.itemsize, self.machine.vector) + _LINE
+        return up(self.problem.channels * self.problem.itemsize, self.machine.vector) + _LINE
 
     @cached_property
     def packing(self) -> tuple[int, int]:
@@ -163,7 +163,7 @@ class WinogradCuts(Cuts):
         places, place = {}, Record(*known.tolist()).panel_bytes
         for name, size in sizes.items():
             places[name] = place
-            place += _up(size, _LINE)
+            place += up(size, _LINE)
         tiles_told = Tiles(
             **places,
             halfway_row=halfway_row,
@@ -205,7 +205,7 @@ class WinogradCuts(Cuts):
         blocks = self.spec.groups * way.filter_blocks
         size = blocks * _POINTS**2 * self._weights_plane
         target = memory.empty((size // item + _LINE,), self.number)
-        each = _up(_POINTS * self.short[1] * way.lanes * item, _LINE)
+        each = up(_POINTS * self.short[1] * way.lanes * item, _LINE)
         scratch = memory.scratch(MOST * each)
         told = Weighing(
             packed=packed.ctypes.data,
@@ -237,16 +237,7 @@ def _neighbours(line: Line) -> int:
     return len(shifts) if line.stride == line.step == 1 and close else 0
 
 
-def _even(total: int, most: int) -> int:
-    """Return the size of parts of a total of at most so many, all of about one size."""
-    return -(-total // -(-total // most))
-
-
-def _up(number: int, step: int) -> int:
-    return -(-number // step) * step
-
-
 def _off_pages(size: int) -> int:
     """Return a distance of whole lines that isn't one of whole pages, which would crowd a set."""
-    size = _up(size, _LINE)
+    size = up(size, _LINE)
     return size + _LINE if size % _PAGE == 0 else size
