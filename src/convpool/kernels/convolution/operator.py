@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels import memory
+from convpool.kernels.convolution.amx import cuts as amx
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
@@ -71,6 +72,12 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
+        self._tiled: dict[bool, amx.AmxCuts] = {}
+        self._packs_tiled = False
+        if amx.fits(problem):
+            tiled = {planar: amx.AmxCuts(*common, planar) for planar in (True, False)}
+            if tiled[True].pays(packs=False):
+                self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
         self._short: dict[bool, WinogradCuts] = {}
         self._packs_short = False
         if fits(problem):
@@ -158,6 +165,8 @@ class Convolution:
         """Return the cuts by which weights for one call, or for many, are used."""
         if self._short and (packed.kept or self._packs_short) and get_precision() == FAST:
             return self._short[planar]
+        if self._tiled and (packed.kept or self._packs_tiled):
+            return self._tiled[planar]
         return self._cuts[planar]
 
     def _ordered(self, packed: Packed, cuts: Cuts) -> Ordered:

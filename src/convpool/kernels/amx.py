@@ -1,0 +1,233 @@
+"""Products of matrices on Advanced Matrix Extensions (AMX), in three pieces of bfloat16 a number.
+
+A tile of AMX is a register of 16 rows of 64 bytes. One instruction multiplies 16 rows of 32
+bfloat16 numbers with 32 rows of 16, and adds the products to 16 x 16 sums in float32: as many
+products as 512 fused multiply-adds, in the time of 32. A float32 number is exactly the sum of three
+bfloat16 numbers, its pieces: its first 8 digits, the next 8 and the last 8. Of the nine products of
+the pieces of two numbers the six largest are taken; the others are below 2^-21 of the product, and
+a tenth of that on average, less than a sum in float32 loses. So this is float32 arithmetic, at up
+to 2.7 times the speed.
+
+What it doesn't have: numbers below 2^-126 count as 0, so numbers below 2^-110 lose their last
+pieces; and infinity leaves NaN, after which an image is computed otherwise. Like `simd`, this file
+speaks LLVM. Layout and instructions: Intel's Software Developer's Manual, volume 1, chapter 18.
+"""
+
+# Numba calls these functions with its own, untyped objects.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+
+import ctypes
+import platform
+import sys
+from functools import cache
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+from convpool.kernels.rows import emit_load
+from convpool.kernels.simd import I32, I64, Vector, call, splat_of
+
+ROWS, PAIRS, PIECES = 16, 16, 3
+"""Rows of a tile, pairs of numbers in a row of it, and pieces of a number."""
+TILE = ROWS * PAIRS * 4
+"""Bytes of a tile."""
+_I8 = ir.IntType(8)
+_ARCH_PRCTL, _ASK, _TILE_DATA = 158, 0x1023, 18  # of Linux on x86-64
+# Registers: four of sums, two of filters, two of pixels.
+_SUMS, _FILTERS, _PIXELS = (0, 2), (4, 5), (6, 7)
+# Which pieces of filters and pixels are multiplied, each step with one of them loaded anew. The
+# largest products of all steps come last: before them sums are small, and lose as little.
+_SMALL = ((2, 0), (1, 0), (1, 1), (0, 1), (0, 2))
+_LARGE = ((0, 0),)
+
+
+@cache
+def available() -> bool:
+    """Tell whether the CPU that is compiled for has AMX, and the system lets this process use it.
+
+    Linux gives leave once for a process, its threads and its children.
+    """
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if not all(name in features.split(",") for name in ("+amx-tile", "+amx-bf16", "+avx512bw")):
+        return False
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    return ctypes.CDLL(None).syscall(_ARCH_PRCTL, _ASK, _TILE_DATA) == 0
+
+
+def configuration(first: int, second: int) -> np.ndarray:
+    """Return the shapes of the registers for `first` filters and `second` more, 16 each at most.
+
+    Rows that aren't there take no time.
+    """
+    told = np.zeros(64, np.uint8)
+    told[0] = 1  # the one palette that there is
+    told[16:32].view(np.uint16)[:] = 64
+    told[48:56] = ROWS
+    for rows, registers in (
+        (first, (_SUMS[0], _SUMS[0] + 1, _FILTERS[0])),
+        (second, (_SUMS[1], _SUMS[1] + 1, _FILTERS[1])),
+    ):
+        told[[48 + register for register in registers]] = max(1, rows)
+    return told
+
+
+@intrinsic
+def configure(_context, _address):
+    """Shape the registers by the 64 bytes at an address."""
+
+    def generate(context, builder, _signature, values):
+        call(builder, "llvm.x86.ldtilecfg", ir.VoidType(), _bytes_at(builder, values[0]))
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
+@intrinsic
+def release(_context):
+    """Give the registers back, so that nobody has to save them."""
+
+    def generate(context, builder, _signature, _values):
+        call(builder, "llvm.x86.tilerelease", ir.VoidType())
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic(prefer_literal=True)
+def clear_sums(_context, columns):
+    """Make the sums of 32 filters and 16 or 32 pixels 0."""
+
+    def generate(context, builder, _signature, _values):
+        for row in _SUMS:
+            for column in range(columns.literal_value):
+                call(builder, "llvm.x86.tilezero", ir.VoidType(), _I8(row + column))
+        return context.get_dummy_value()
+
+    return types.void(columns), generate
+
+
+@intrinsic(prefer_literal=True)
+def add_products(_context, _filters, _pixels, _others, _row, columns, largest):
+    """Add to the sums 32 products of each of 32 filters and 16 or 32 pixels.
+
+    The arguments:
+        filters: address of the filters' tiles: piece by piece from the last to the first, two each.
+        pixels, others: addresses of the pairs of 16 pixels, and of 16 more.
+        row: bytes from pair to pair of the pixels; 16 pairs of a piece follow the last piece's.
+        columns: 1 to leave the others out, 2 not to.
+        largest: whether to take the largest products, or all others.
+    """
+
+    def generate(context, builder, _signature, values):
+        filters, row = values[0], values[3]
+        pixels = values[1:3][: columns.literal_value]
+        loaded: tuple[int, int] = -1, -1
+        for ours, theirs in _LARGE if largest.literal_value else _SMALL:
+            if loaded[0] != ours:
+                for register, place in zip(_FILTERS, (0, TILE), strict=True):
+                    here = builder.add(filters, I64((PIECES - 1 - ours) * 2 * TILE + place))
+                    _load(builder, register, here, I64(64))
+            if loaded[1] != theirs:
+                distance = builder.mul(row, I64(theirs * PAIRS))
+                for register, place in zip(_PIXELS, pixels, strict=False):
+                    _load(builder, register, builder.add(place, distance), row)
+            loaded = ours, theirs
+            for sums, left in zip(_SUMS, _FILTERS, strict=True):
+                for column in range(len(pixels)):
+                    operands = sums + column, left, _PIXELS[column]
+                    call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), *map(_I8, operands))
+        return context.get_dummy_value()
+
+    return types.void(*(types.intp,) * 4, columns, largest), generate
+
+
+@intrinsic(prefer_literal=True)
+def store_sums(_context, _address, columns):
+    """Store the sums: filter by filter, 32 pixels each; of 16 pixels, the others are left out."""
+
+    def generate(context, builder, _signature, values):
+        for number, row in enumerate(_SUMS):
+            for column in range(columns.literal_value):
+                here = builder.add(values[0], I64(2 * number * TILE + 64 * column))
+                arguments = _I8(row + column), _bytes_at(builder, here), I64(128)
+                call(builder, "llvm.x86.tilestored64", ir.VoidType(), *arguments)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, columns), generate
+
+
+@intrinsic
+def store_pairs(_context, one, other, _address, _plane):
+    """Store the pieces of two vectors of float32 as pairs, a piece `plane` bytes after another."""
+
+    def generate(context, builder, _signature, values):
+        pieces = (_pieces(builder, one, value) for value in values[:2])
+        for number, (low, high) in enumerate(zip(*pieces, strict=True)):
+            shifted = builder.lshr(low, splat_of(builder, I32(16), one.lanes))
+            place = builder.add(values[2], builder.mul(values[3], I64(number)))
+            _store(builder, builder.or_(shifted, high), place)
+        return context.get_dummy_value()
+
+    return types.void(one, other, types.intp, types.intp), generate
+
+
+@intrinsic
+def store_halves(_context, one, _address, _plane):
+    """Store the pieces of a vector of float32 one beside the other, a piece `plane` bytes on."""
+
+    def generate(context, builder, _signature, values):
+        halves = ir.VectorType(ir.IntType(16), one.lanes)
+        for number, piece in enumerate(_pieces(builder, one, values[0])):
+            shifted = builder.lshr(piece, splat_of(builder, I32(16), one.lanes))
+            place = builder.add(values[1], builder.mul(values[2], I64(number)))
+            _store(builder, builder.trunc(shifted, halves), place)
+        return context.get_dummy_value()
+
+    return types.void(one, types.intp, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def gather(_context, like, _address, _table, lanes):
+    """Load number l from address + table[l], or 0 where that is negative: int32, in bytes."""
+    vector = Vector(like.dtype, lanes.literal_value)
+
+    def generate(_context, builder, _signature, values):
+        places = emit_load(builder, values[2], Vector(types.int32, vector.lanes))
+        none = ir.Constant(places.type, None)
+        mask = builder.icmp_signed(">=", places, none)
+        wide = ir.VectorType(I64, vector.lanes)
+        each = builder.add(splat_of(builder, values[1], vector.lanes), builder.sext(places, wide))
+        pointers = builder.inttoptr(each, ir.VectorType(_I8.as_pointer(), vector.lanes))
+        name = f"llvm.masked.gather.{vector.suffix}.v{vector.lanes}p0"
+        zero = ir.Constant(vector.llvm, None)
+        return call(builder, name, vector.llvm, pointers, I32(vector.itemsize), mask, zero)
+
+    return vector(like, types.intp, types.intp, lanes), generate
+
+
+def _pieces(builder, vector, value):
+    """Return the pieces of a vector of float32: each in the upper half of its 32 bits."""
+    bits = ir.VectorType(I32, vector.lanes)
+    upper = splat_of(builder, I32(0xFFFF0000), vector.lanes)
+    pieces = []
+    for _ in range(PIECES):
+        pieces.append(builder.and_(builder.bitcast(value, bits), upper))
+        value = builder.fsub(value, builder.bitcast(pieces[-1], vector.llvm))
+    return pieces
+
+
+def _load(builder, register, place, stride):
+    arguments = _I8(register), _bytes_at(builder, place), stride
+    call(builder, "llvm.x86.tileloadd64", ir.VoidType(), *arguments)
+
+
+def _store(builder, value, place):
+    builder.store(value, builder.inttoptr(place, value.type.as_pointer())).align = 2
+
+
+def _bytes_at(builder, place):
+    return builder.inttoptr(place, _I8.as_pointer())

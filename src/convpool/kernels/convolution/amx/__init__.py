@@ -1,0 +1,1 @@
+"""Convolutions by products of matrices on AMX, in float32 by way of pieces of bfloat16."""

@@ -1,0 +1,326 @@
+"""How a convolution is cut for AMX: blocks of positions, steps of products; when that pays."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.kernels import memory
+from convpool.kernels.amx import PAIRS, PIECES, ROWS, available, configuration
+from convpool.kernels.convolution.amx.outputs import MADE
+from convpool.kernels.convolution.amx.program import program
+from convpool.kernels.convolution.amx.record import Pieces
+from convpool.kernels.convolution.amx.weights import FILTERS, STEP, STEP_BYTES, Weights
+from convpool.kernels.convolution.amx.weights import program as packing_program
+from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
+from convpool.kernels.convolution.cuts import Cuts
+from convpool.kernels.convolution.record import Record
+from convpool.kernels.jit import Program
+from convpool.spec import Conv2dSpec
+
+Array = NDArray[Any]
+
+_LINE, _VECTOR = 64, 16
+_PIECES = 768 << 10  # bytes of a block's pixels, which stay in the second cache
+_MOST_PIECES = 4 << 20
+_PANEL = 256 << 10  # bytes of it for a chunk of channels
+_POSITIONS = 1024  # of a block
+_SEGMENT = 36  # steps that are summed in one go: their weights are 216 KB
+_SECOND_CACHE = 1 << 20  # bytes of it for weights
+_PRODUCTS = 6  # of pieces, for each of two numbers
+_IMAGES = 2  # that come at a time where weights are packed for them
+_FLOAT = 4
+_WORTH_THREADS = 1 << 16  # weights to split
+
+
+@dataclass(frozen=True)
+class AmxCuts(Cuts):
+    """The cuts of a layer whose products are those of matrices."""
+
+    @cached_property
+    def folded(self) -> bool:
+        """Whether the rows of products are all taps of all channels, instead of channels."""
+        problem = self.problem
+        apart = problem.taps * up(problem.channels, STEP)
+        together = up(problem.taps * problem.channels, STEP)
+        blocks = -(-problem.filters // FILTERS)
+        # In cycles a position: 12 a step and block of filters, a third to split a number.
+        return 12 * blocks * apart / STEP + apart / problem.taps / 3 > (
+            12 * blocks * together / STEP + together / 3
+        )
+
+    @cached_property
+    def rows_of_products(self) -> int:
+        """Rows of products, a multiple of those of a step."""
+        problem = self.problem
+        return up(problem.channels * (problem.taps if self.folded else 1), STEP)
+
+    @cached_property
+    def blocking(self) -> Blocking:
+        """Blocks of whole rows, if they fit; else of parts of them."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        slots = len(vertical.residues) * len(horizontal.residues)
+        extent = vertical.extent
+        if self.folded:  # taps have rows of products of their own
+            slots, extent = 1, 0
+        fitting = _PIECES // (self.rows_of_products * 2 * PIECES) // slots  # positions
+        columns = horizontal.longest
+        if vertical.longest == 1:  # a plane of pixels that don't meet is one long row
+            columns = even(columns, min(max(fitting, FILTERS), _POSITIONS))
+        elif (1 + extent) * (columns + horizontal.extent) > max(fitting, 2 * _POSITIONS // slots):
+            columns = even(columns, max(2 * FILTERS, fitting // (1 + extent) - horizontal.extent))
+        if columns < horizontal.longest:
+            columns = min(horizontal.longest, up(columns, FILTERS))
+        pitch = columns + horizontal.extent
+        rows = max(1, min(_POSITIONS // columns, fitting // pitch - extent))
+        rows = even(vertical.longest, rows)
+        chunk = self.problem.channels
+        if not self.folded:
+            panel = (rows + vertical.extent) * pitch * slots * _FLOAT
+            chunk = min(up(chunk, STEP), max(STEP, _PANEL // panel // STEP * STEP))
+        whole = self.planar and columns == horizontal.output and vertical.longest > 1
+        blocks = -(-self.problem.filters // FILTERS)
+        return Blocking(False, _VECTOR, FILTERS, rows, columns, chunk, blocks, whole)
+
+    def pays(self, *, packs: bool) -> bool:
+        """Tell whether it is faster than multiplying and adding, weights packed in the call or not.
+
+        Counted in cycles. Fitted to 60 layers: 28 an instruction of 16 filters, with what loads its
+        operands; 180 to finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to
+        split it; 0.04 a byte of weights that outgrow the second cache; 1,100 to begin a block. That
+        was right to 10 % for half of the layers, and to 25 % for all but two. A weight is packed in
+        2 cycles, or in 1 for multiplying and adding.
+        """
+        problem = self.problem
+        halves = up(problem.filters, 8) / ROWS
+        mine = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 28 + 180)
+        mine += 0.7 * self.rows_of_products * self.width + 1100
+        if not self.is_plain:
+            mine += 0.7 * problem.channels * self.channel_gap / _FLOAT
+        if self._weights > _SECOND_CACHE:
+            mine += 0.04 * self._weights
+        mine *= self.blocks
+        others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
+        if packs:
+            weights = problem.channels * problem.filters * problem.taps
+            mine += 2 * weights / _IMAGES
+            others += weights / _IMAGES
+        return 1.05 * mine < others and self._pieces <= _MOST_PIECES
+
+    @property
+    def _pieces(self) -> int:
+        """Bytes of a block's pixels."""
+        return self.rows_of_products // 2 * PIECES * self.pair_row
+
+    @property
+    def _weights(self) -> int:
+        """Bytes of a group's packed weights."""
+        return self.blocking.filter_blocks * self.steps * STEP_BYTES
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the channels of an image can be the rows of products."""
+        return self.problem.taps == 1 and self.problem.vertical.longest == 1
+
+    @property
+    def steps(self) -> int:
+        """Steps of 32 products."""
+        return self.rows_of_products // STEP * (1 if self.folded else self.problem.taps)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row of products."""
+        tiles = int(self.tiles[-1, 0]) // _FLOAT + _VECTOR
+        if self.folded:
+            return tiles
+        return up(int(self._tap_offsets.max(initial=0)) // _FLOAT + tiles, _VECTOR)
+
+    @property
+    def number_of_tiles(self) -> int:
+        """Tiles of 16 positions in a block."""
+        return len(self.tiles)
+
+    @cached_property
+    def tiles(self) -> Array:
+        """A row for each tile of 16 positions: see `Pieces.tiles`."""
+        way = self.blocking
+        if way.flattened:
+            count = -(-((way.rows - 1) * self.pitch + way.columns) // _VECTOR)
+            places = np.arange(count * _VECTOR).reshape(count, _VECTOR)
+            rows, columns = np.divmod(places, self.pitch)
+            stored = (columns < way.columns) & (rows < way.rows)
+            first = stored.argmax(1)
+            each = np.arange(count)
+            bits = (stored << np.arange(_VECTOR)).sum(1)
+            made = [places[:, 0] * _FLOAT, rows[each, first], columns[each, first], bits]
+        else:
+            rows, columns = np.mgrid[: way.rows, : way.columns : _VECTOR].reshape(2, -1)
+            places = (rows * self.pitch + columns) * _FLOAT
+            made = [places, rows, columns, np.full(len(rows), (1 << _VECTOR) - 1)]
+        return np.ascontiguousarray(np.stack(made, 1), np.int64)
+
+    @cached_property
+    def _tap_offsets(self) -> Array:
+        (row_phase,), (column_phase,) = self.problem.vertical.phases, self.problem.horizontal.phases
+        return np.array(
+            [self._offset(y, x) for _, y in row_phase.taps for _, x in column_phase.taps], np.int64
+        )
+
+    @cached_property
+    def more_tables(self) -> dict[str, Array]:
+        """The tables of `Pieces`, and for packing where each product's weight lies in a filter."""
+        channels = np.arange(self.problem.channels)[:, None]
+        rows, missing = self.rows_of_products, -1
+        of_taps = self.tables["order"] * _FLOAT
+        places = channels * self._weight_strides[1] + of_taps
+        steps = np.arange(rows // STEP) * PIECES * PAIRS * self.pair_row
+        sources = np.full(rows, missing, np.int64)
+        if self.folded:
+            products = np.full(rows, missing, np.int32)
+            products[: places.size] = places.ravel()
+            sources[: places.size] = (channels * self.channel_gap + self._tap_offsets).ravel()
+        else:  # block of channels by block, and tap by tap: so pixels stay in the first cache
+            by_channel = np.full((rows, len(of_taps)), missing, np.int32)
+            by_channel[: len(places)] = places
+            products = by_channel.reshape(-1, STEP, len(of_taps)).transpose(0, 2, 1).ravel()
+            steps = (steps[:, None] + self._tap_offsets).ravel()
+        last = (self.problem.filters - 1) % FILTERS + 1
+        shapes = configuration(ROWS, ROWS), configuration(min(last, ROWS), last - ROWS)
+        return {
+            "sources": sources,
+            "steps": np.ascontiguousarray(steps, np.int64),
+            "products": products,
+            "shapes": np.concatenate(shapes),
+        }
+
+    @property
+    def _weight_strides(self) -> tuple[int, int]:
+        """Bytes from filter to filter of the weights, and from channel to channel."""
+        taps = prod(self.spec.kernel_size) * _FLOAT
+        if isinstance(self.spec, Conv2dSpec):
+            return self.problem.channels * taps, taps
+        return taps, self.problem.filters * taps
+
+    @cached_property
+    def pair_row(self) -> int:
+        """Bytes from pair to pair of rows: of lines an odd number, to use all sets of a cache."""
+        return up(self.width * _FLOAT, 2 * _LINE) + _LINE
+
+    @property
+    def joint(self) -> int:
+        """Groups in a unit."""
+        return 1
+
+    @cached_property
+    def packing(self) -> tuple[int, int]:
+        """What no other order has."""
+        return -1, int(self.folded)
+
+    @cached_property
+    def record(self) -> Array:
+        """A convolution's record, and what the program needs beside it."""
+        known, way = super().record, self.blocking
+        tables = self.more_tables
+        made = -(-self.number_of_tiles // 2) * MADE
+        slack = 2 * _LINE + _LINE  # tiles read beyond the last position
+        sizes = {
+            "pieces": self._pieces + slack,
+            "made": MADE,
+            "sums": made if self.steps > self.segment else 0,
+            "chosen": _LINE,
+        }
+        # What the panel may be read beyond its end, as `width` says.
+        places, place = {}, Record(*known.tolist()).panel_bytes
+        place += up(self.pair_row, _LINE)
+        for name, size in sizes.items():
+            places[name] = place
+            place += up(size, _LINE)
+        told = Pieces(
+            **places,
+            shapes=tables["shapes"].ctypes.data,
+            sources=tables["sources"].ctypes.data if self.folded else 0,
+            steps=tables["steps"].ctypes.data,
+            number_of_steps=self.steps,
+            segment=self.segment,
+            tiles=self.tiles.ctypes.data,
+            number_of_tiles=self.number_of_tiles,
+            flattened=int(way.flattened),
+            rows=self.rows_of_products,
+            pair_row=self.pair_row,
+            width=self.width,
+        )
+        known[Record._fields.index("scratch_bytes")] = place
+        return np.concatenate([known, np.array(told, np.int64)])
+
+    @cached_property
+    def _known(self) -> Record:
+        return Record(*self.record[: len(Record._fields)].tolist())
+
+    @cached_property
+    def segment(self) -> int:
+        """Steps that are summed in one go, in pieces of about one size."""
+        return even(self.steps, _SEGMENT)
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the output."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        way = self.blocking
+        return -(-vertical.longest // way.rows) * -(-horizontal.longest // way.columns)
+
+    def work(self, batch: int, threads: int) -> tuple[Array, int]:
+        """Share the filters where there are too few blocks; each share splits the input."""
+        units = batch * self.units
+        if units % threads == 0 or units >= 4 * threads:
+            return self.record, units
+        shares = min(threads, self.blocking.filter_blocks)
+        record = self.record.copy()
+        held = -(-self.blocking.filter_blocks // shares)
+        record[Record._fields.index("held")] = held
+        return record, units * -(-self.blocking.filter_blocks // held)
+
+    def tell_spoiled(self, record: Array, batch: int) -> Array:
+        """Return numbers, one an image, of which a run makes 1 where its output isn't all finite.
+
+        There an infinity became NaN.
+        """
+        spoiled = np.zeros(batch, np.int64)
+        record[len(Record._fields)] = spoiled.ctypes.data
+        return spoiled
+
+    def _program(self, reading: int) -> Program:
+        register = self.machine.vector // self.problem.itemsize
+        return program(self.number, self.planar, register, (reading, self.repeats))
+
+    def pack(self, weight: Array) -> Array:
+        """Return the weights' pieces."""
+        weight = np.ascontiguousarray(weight, self.number)
+        blocks = self.spec.groups * self.blocking.filter_blocks
+        packed = memory.empty((blocks * self.steps * STEP_BYTES // _FLOAT + _LINE,), self.number)
+        packed = packed[-packed.ctypes.data % _LINE // _FLOAT :]
+        record = self._packing_record.copy()
+        record[0], record[1] = weight.ctypes.data, packed.ctypes.data
+        packing_program(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)
+        return packed
+
+    @cached_property
+    def _packing_record(self) -> Array:
+        problem, products = self.problem, self.more_tables["products"]
+        of_filter, _ = self._weight_strides
+        told = Weights(
+            products=products.ctypes.data,
+            steps=self.steps,
+            filters=problem.filters,
+            of_group=problem.filters * problem.channels * prod(self.spec.kernel_size) * _FLOAT,
+            of_filter=of_filter,
+            in_order=int(np.array_equal(products, np.arange(len(products)) * _FLOAT)),
+        )
+        return np.array(told, np.int64)
+
+
+def fits(problem: Problem) -> bool:
+    """Tell whether a layer can be computed so: float32, one phase, on a CPU that has AMX."""
+    return problem.itemsize == _FLOAT and problem.phases == 1 and problem.taps > 0 and available()

@@ -1,0 +1,138 @@
+"""The program: a block's pixels are split, and multiplied with block after block of filters."""
+
+# Compiled by Numba, which infers the types.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from convpool.kernels.amx import PIECES, add_products, clear_sums, configure, release, store_sums
+from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, finishing
+from convpool.kernels.convolution.amx.pixels import splitting
+from convpool.kernels.convolution.amx.record import Pieces
+from convpool.kernels.convolution.amx.weights import STEP_BYTES
+from convpool.kernels.convolution.forward import place_of
+from convpool.kernels.convolution.panel import Reading, filling
+from convpool.kernels.convolution.record import Record
+from convpool.kernels.jit import Program, block
+from convpool.kernels.rows import fields, load_number, store_all
+from convpool.kernels.sums import zeros
+
+_RECORD = 8 * len(Record._fields)
+
+
+@cache
+def program(number: Any, planar: bool, lanes: int, reading: Reading) -> Program:
+    """Return the program for an order of the output and a way to read the input."""
+    read = _reading(number, lanes, reading)
+    finish = finishing(number, planar)
+    multiply_one, multiply_two = _multiplying(1, finish), _multiplying(2, finish)
+
+    def convolve(record, unit, thread):
+        """Make one block of the output, for the unit's blocks of filters."""
+        plan = fields(record, Record)
+        more = fields(record + _RECORD, Pieces)
+        _, group, _, first, end, _, _ = place_of(record, unit)
+        memory = plan.scratch + thread * plan.scratch_bytes
+        read(record, unit, memory)
+        for line in range(0, MADE, 64):  # of filters that there aren't, nothing is ever stored
+            store_all(zeros(number, lanes, 1), memory + more.made + line, 0)
+        waiting = -1, 0, 0
+        for number_of_block in range(first, end):
+            is_last = number_of_block + 1 == plan.filter_blocks
+            if number_of_block == first or is_last:
+                configure(more.shapes + 64 * is_last)
+            weights = group * plan.filter_blocks + number_of_block
+            weights = plan.packed + weights * more.number_of_steps * STEP_BYTES
+            for step in range(0, more.number_of_steps, more.segment):
+                filters = weights + step * STEP_BYTES
+                for tile in range(0, more.number_of_tiles, 2):
+                    if tile + 1 < more.number_of_tiles:
+                        multiply_two(record, unit, memory, filters, tile, step, waiting)
+                    else:
+                        multiply_one(record, unit, memory, filters, tile, step, waiting)
+                    waiting = tile, number_of_block, step
+        for quarter in range(4):
+            finish(record, unit, memory, waiting, quarter)
+        release()
+
+    variant = "-".join(map(str, (number.__name__, int(planar), *reading)))
+    return Program(convolve, variant=f"amx-{variant}")
+
+
+@cache
+def _multiplying(columns: int, finish: Any) -> Any:
+    """Return the function that multiplies 32 filters with 16 times `columns` pixels."""
+
+    @block
+    def multiply(record, unit, memory, filters, tile, first, waiting):
+        """Leave the sums of a segment in memory; meanwhile, finish those that wait there.
+
+        What multiplies matrices would stand idle, if sums were finished by themselves (a tenth of
+        the time of 64 channels).
+
+        The arguments:
+            record, unit, memory: the program's, and the thread's scratch.
+            filters: address of the first step's tiles; those of the next one follow.
+            tile: number of the first 16 positions.
+            first: the segment's first step.
+            waiting: tile, block of filters and first step of the sums that wait; -1 for none.
+        """
+        more = fields(record + _RECORD, Pieces)
+        entry = more.tiles + tile * ENTRY
+        pixels = memory + more.pieces + load_number(np.int64, entry)
+        others = memory + more.pieces + load_number(np.int64, entry + (columns - 1) * ENTRY)
+        row, places = more.pair_row, more.steps + first * 8
+        steps = min(more.segment, more.number_of_steps - first)
+        quarter = 0 if waiting[0] >= 0 else 4
+        clear_sums(columns)
+        for step in range(steps):
+            place = load_number(np.int64, places + step * 8)
+            tiles = filters + step * STEP_BYTES
+            add_products(tiles, pixels + place, others + place, row, columns, 0)
+            if quarter < 4:
+                finish(record, unit, memory, waiting, quarter)
+                quarter += 1
+        for step in range(steps):
+            place = load_number(np.int64, places + step * 8)
+            tiles = filters + step * STEP_BYTES
+            add_products(tiles, pixels + place, others + place, row, columns, 1)
+            if quarter < 4:
+                finish(record, unit, memory, waiting, quarter)
+                quarter += 1
+        for rest in range(quarter, 4):
+            finish(record, unit, memory, waiting, rest)
+        store_sums(memory + more.made, columns)
+
+    return multiply
+
+
+@cache
+def _reading(number: Any, lanes: int, how: Reading) -> Any:
+    item = np.dtype(number).itemsize
+    fill, split = filling(number, lanes, *how), splitting(number, lanes)
+
+    @block
+    def read(record, unit, memory):
+        """Split a unit's block of the input, chunk by chunk of channels."""
+        plan = fields(record, Record)
+        more = fields(record + _RECORD, Pieces)
+        image, group, _, _, _, row, column = place_of(record, unit)
+        source = plan.images + image * plan.image_stride
+        source += group * plan.channels * plan.channel_stride
+        target = memory + more.pieces
+        for first in range(0, plan.channels, plan.chunk):
+            channels = min(plan.chunk, plan.channels - first)
+            begin = source + first * plan.channel_stride
+            if plan.direct != 0:
+                width = min(plan.columns, plan.out_width - column)
+                begin += column * item
+                split(record + _RECORD, begin, plan.channel_stride, channels, width, target)
+            else:
+                fill(record, begin, memory, channels, row, column)
+                split(record + _RECORD, memory, plan.channel_gap, channels, more.width, target)
+            target += plan.chunk // 2 * PIECES * more.pair_row
+
+    return read

@@ -1,0 +1,38 @@
+"""What the program is told beside a convolution's record, after which it lies; all in bytes."""
+
+from typing import NamedTuple
+
+
+class Pieces(NamedTuple):
+    """Tables, and where the parts of a thread's scratch lie, from `pieces` on."""
+
+    spoiled: int = 0
+    """Address of a number for each image: 1 where something in its output isn't finite."""
+    shapes: int = 0
+    """Addresses of the registers' shapes, for a whole block of filters and then for the last."""
+    sources: int = 0
+    """Of a table: where in the panel each row of products lies; 0 if they are the channels."""
+    steps: int = 0
+    """Of a table: where in the pieces each step of 32 products lies."""
+    number_of_steps: int = 0
+    segment: int = 0
+    """Steps that are summed in one go."""
+    tiles: int = 0
+    """Of a table, for each 16 positions: where they lie in a row of pieces, their first output's
+    row and column, and bits for those positions that are outputs."""
+    number_of_tiles: int = 0
+    flattened: int = 0
+    """Whether tiles run on from row to row of the panel."""
+    rows: int = 0
+    """Rows of products in all, a multiple of 32."""
+    pieces: int = 0
+    pair_row: int = 0
+    """From pair to pair of rows, of one piece."""
+    width: int = 0
+    """Numbers in a row of products."""
+    made: int = 0
+    """Sums of a segment, of 32 filters and 32 positions."""
+    sums: int = 0
+    """Sums of all segments so far, likewise for each 32 positions."""
+    chosen: int = 0
+    """Bits of the positions that are stored."""
