@@ -26,7 +26,7 @@ from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.winograd.cuts import WinogradCuts, fits
 from convpool.kernels.simd import registers
-from convpool.precisions import FAST, get_precision
+from convpool.precisions import STRICT, get_precision
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
 from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST, get_num_threads
@@ -162,10 +162,14 @@ class Convolution:
         return spoiled
 
     def _chosen(self, planar: bool, packed: Packed) -> Cuts:
-        """Return the cuts by which weights for one call, or for many, are used."""
-        if self._short and (packed.kept or self._packs_short) and get_precision() == FAST:
+        """Return the cuts by which weights for one call, or for many, are used.
+
+        In strict precision these are the same, and so the bits.
+        """
+        is_strict = get_precision() == STRICT
+        if self._short and (packed.kept or self._packs_short) and not is_strict:
             return self._short[planar]
-        if self._tiled and (packed.kept or self._packs_tiled):
+        if self._tiled and (packed.kept or self._packs_tiled or is_strict):
             return self._tiled[planar]
         return self._cuts[planar]
 
