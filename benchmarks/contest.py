@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Any
@@ -19,7 +19,6 @@ from benchmarks.peers import Run
 from benchmarks.processes import answer, fresh_process
 from benchmarks.race import Pace, race
 from benchmarks.run import Progress, finite
-from benchmarks.task import Array, error, largest
 
 OURS = ("accelerated", "folded")
 """The columns that are convpool."""
@@ -44,21 +43,40 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What is looked at in what a contestant returns."""
+
+    name: str
+    tolerance: float
+    """Error above which it is wrong."""
+    error: Callable[[Any], float]
+
+
+@dataclass(frozen=True)
 class Score:
     """What was measured of one trial."""
 
     trial: Trial
-    tolerance: float
-    """Error above which an output is wrong."""
-    errors: dict[str, float]
-    """Of each contestant: largest error over the largest true number, of its worst output."""
+    tolerances: dict[str, float]
+    """Of each check."""
+    errors: dict[str, dict[str, float]]
+    """Of each check, by contestant."""
     seconds: dict[str, float]
     """Of each contestant's call; empty if one was wrong."""
 
     @property
+    def names(self) -> list[str]:
+        """The contestants."""
+        return list(dict.fromkeys(name for errors in self.errors.values() for name in errors))
+
+    @property
     def wrong(self) -> list[str]:
-        """The contestants with a wrong output."""
-        return [name for name, error in self.errors.items() if not error <= self.tolerance]
+        """The contestants for which a check failed."""
+        return [name for name in self.names if not all(self._passed(name))]
+
+    def _passed(self, name: str) -> list[bool]:
+        """Return whether a contestant is right, by check; NaN isn't."""
+        return [errors[name] <= self.tolerances[check] for check, errors in self.errors.items()]
 
     @property
     def ratios(self) -> dict[tuple[str, str], float]:
@@ -142,9 +160,12 @@ def _line(score: Score) -> dict[str, object]:
         "data": trial.network.data,
         "batch": trial.batch,
         "threads": trial.threads,
-        "tolerance": score.tolerance,
+        "tolerances": score.tolerances,
         "wrong": score.wrong,
-        "errors": {name: finite(error) for name, error in score.errors.items()},
+        "errors": {
+            check: {name: finite(error) for name, error in errors.items()}
+            for check, errors in score.errors.items()
+        },
         "seconds": score.seconds,
         "ratios": {f"{peer}/{mine}": ratio for (peer, mine), ratio in score.ratios.items()},
     }
@@ -177,20 +198,17 @@ def hold(order: Order, progress: Progress = lambda _text: None) -> Report:
     return Report(machine, order, scores, time.perf_counter() - start)
 
 
-def score_of(
-    trial: Trial,
-    runs: Mapping[str, Run],
-    expected: tuple[Array, ...],
-    tolerance: float,
-    pace: Pace,
-) -> Score:
+def score_of(trial: Trial, runs: Mapping[str, Run], checks: Sequence[Check], pace: Pace) -> Score:
     """Return a trial's score: the first call of each contestant is verified, and then all timed."""
-    errors = {name: error(run(), expected, largest) for name, run in runs.items()}
-    score = Score(trial, tolerance, errors, {})
+    outputs = {name: run() for name, run in runs.items()}
+    errors = {
+        check.name: {name: check.error(output) for name, output in outputs.items()}
+        for check in checks
+    }
+    score = Score(trial, {check.name: check.tolerance for check in checks}, errors, {})
     if score.wrong:
         return score
-    seconds = race([{name: run} for name, run in runs.items()], pace)
-    return Score(trial, tolerance, errors, seconds)
+    return replace(score, seconds=race([{name: run} for name, run in runs.items()], pace))
 
 
 @contextmanager

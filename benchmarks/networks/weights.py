@@ -1,7 +1,7 @@
 """Random weights that keep the numbers in a network in scale, as those that were learnt do.
 
-With PyTorch's initial ones each layer of VGG-16 makes them 2.4 times smaller, and its outputs hang on
-the last biases: those for two images differ by 3e-5 of the largest (measured), so that a wrong
+With PyTorch's initial ones each layer of VGG-16 makes them 2.4 times smaller, and its outputs hang
+on the last biases: those for two images differ by 3e-5 of the largest (measured), so that a wrong
 convolution wouldn't be noticed in them.
 """
 
