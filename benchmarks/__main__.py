@@ -38,8 +38,6 @@ from convpool.errors import ArgumentError, ConvpoolError
 from convpool.files import write_whole
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-app.command("networks")(network_commands.networks)
-app.command("training")(network_commands.training)
 
 
 @app.callback(invoke_without_command=True)
@@ -126,6 +124,10 @@ def first_calls() -> None:
             step(operator)
             calls.append(first_call.first_call(operator))
     open_console().print(first_call.first_call_table(calls))
+
+
+app.command("networks")(network_commands.networks)
+app.command("training")(network_commands.training)
 
 
 @app.command("picture")
