@@ -2,48 +2,42 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from benchmarks import first_call, sweep
+from benchmarks import first_call, network_commands, sweep
 from benchmarks.cases import LAYOUTS, Case, Layout, all_cases, select, training
-from benchmarks.machine import usable_cpus
 from benchmarks.means import counted, means_from
 from benchmarks.peers import chosen
 from benchmarks.race import QUICK, Pace
 from benchmarks.run import Order, Report, run
 from benchmarks.tables import error_table, groups, heading, line_table, mean_table
+from benchmarks.terminal import (
+    Batch,
+    Images,
+    Json,
+    Layouts,
+    Match,
+    Peers,
+    Quick,
+    Rounds,
+    Threads,
+    end,
+    image_counts,
+    open_console,
+    progress,
+    thread_counts,
+)
 from convpool.errors import ArgumentError, ConvpoolError
 from convpool.files import write_whole
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-
-WIDE = 200
-"""Columns printed where output isn't a terminal, so that no cell is cut."""
-
-Threads = Annotated[str, typer.Option(help="Thread counts, such as 1,2.")]
-Match = Annotated[str, typer.Option(help="Only layers with this in net, layer, op or class.")]
-Peers = Annotated[
-    str | None, typer.Option(help="Such as torch,onnxruntime. [default: all that are installed]")
-]
-Batch = Annotated[str, typer.Option(help="1, table (the table's), or both.")]
-Layouts = Annotated[str, typer.Option("--layout", help="nchw, nhwc (channels-last), or both.")]
-Quick = Annotated[bool, typer.Option("--quick", help="One short round, to try things.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -53,12 +47,10 @@ def layers(
     batch: Batch = "both",
     layout: Layouts = "both",
     match: Match = "",
-    rounds: Annotated[int, typer.Option(min=1, help="Of timing.")] = Pace.rounds,
+    rounds: Rounds = Pace.rounds,
     quick: Quick = False,
     peers: Peers = None,
-    json_to: Annotated[
-        Path | None, typer.Option("--json", help="Write everything to this file.")
-    ] = None,
+    json_to: Json = None,
     picture_to: Annotated[
         Path | None, typer.Option("--picture", help="Draw to this .png or .svg file.")
     ] = None,
@@ -68,39 +60,35 @@ def layers(
         return
     pace = QUICK if quick else Pace(rounds=rounds)
     order = _order(threads, batch, layout, match, peers, pace)
-    console = _console()
+    console = open_console()
     report = _carried_out(order)
     _print(report, console, json_to)
     if picture_to is not None:
         from benchmarks import picture  # matplotlib may be missing
 
         picture.draw(report.means, report.machine.cpu, picture_to)
-    _end(report, console)
+    end(report, console)
 
 
 @app.command()
 def backward(
     threads: Threads = "1,2",
-    batch: Annotated[str, typer.Option(help="Numbers of images, such as 16,64.")] = "16,64",
+    batch: Images = "16,64",
     layout: Layouts = "nchw",
     match: Match = "",
-    rounds: Annotated[int, typer.Option(min=1, help="Of timing.")] = Pace.rounds,
+    rounds: Rounds = Pace.rounds,
     quick: Quick = False,
-    json_to: Annotated[
-        Path | None, typer.Option("--json", help="Write everything to this file.")
-    ] = None,
+    json_to: Json = None,
 ) -> None:
     """Time gradients beside PyTorch: by input and weight, and max pooling forward and backward."""
-    sizes = [text.strip() for text in batch.split(",")]
-    if not all(size.isdecimal() and int(size) for size in sizes):
-        raise ArgumentError("--batch", batch, "numbers of images, such as 16,64")
+    sizes = image_counts(batch)
     pace = QUICK if quick else Pace(rounds=rounds)
     order = _order(threads, "table", layout, match, "torch", pace)
-    cases = training(order.cases, map(int, sizes))
-    order, console = replace(order, cases=cases, batches=tuple(sizes)), _console()
+    cases = training(order.cases, sizes)
+    order, console = replace(order, cases=cases, batches=tuple(map(str, sizes))), open_console()
     report = _carried_out(order)
     _print(report, console, json_to)
-    _end(report, console)
+    end(report, console)
 
 
 @app.command()
@@ -109,10 +97,10 @@ def accuracy(
 ) -> None:
     """Print the errors against float64 alone: largest error over the output's root mean square."""
     order = _order("1", batch, layout, match, peers, None)
-    report, console = _carried_out(order), _console()
+    report, console = _carried_out(order), open_console()
     for title, lines in groups(report):
         console.print(error_table(title, lines), "")
-    _end(report, console)
+    end(report, console)
 
 
 @app.command()
@@ -131,11 +119,15 @@ def sizes(threads: Threads = "1,2", peers: Peers = "torch", quick: Quick = False
 def first_calls() -> None:
     """Print each operator's first call in a fresh process, without cache and with."""
     calls = []
-    with _progress(len(first_call.CALLS)) as step:
+    with progress(len(first_call.CALLS)) as step:
         for operator in first_call.CALLS:
             step(operator)
             calls.append(first_call.first_call(operator))
-    _console().print(first_call.first_call_table(calls))
+    open_console().print(first_call.first_call_table(calls))
+
+
+app.command("networks")(network_commands.networks)
+app.command("training")(network_commands.training)
 
 
 @app.command("picture")
@@ -162,16 +154,8 @@ def _order(
     cases = select(all_cases(), batch=batch, match=match)
     if not cases:
         raise ArgumentError("--match", match, "part of a layer's net, name, operation or class")
-    counts, names = _threads(threads), tuple(chosen(peers))
+    counts, names = thread_counts(threads), tuple(chosen(peers))
     return Order(cases, batches[batch], layouts[layout], counts, names, pace)
-
-
-def _threads(text: str) -> tuple[int, ...]:
-    cpus = usable_cpus()
-    counts = [int(count) if count.strip().isdecimal() else 0 for count in text.split(",")]
-    if not all(1 <= count <= cpus for count in counts):
-        raise ArgumentError("--threads", text, f"numbers from 1 to {cpus}, the CPUs there are")
-    return tuple(dict.fromkeys(counts))
 
 
 def _sweeps(
@@ -181,18 +165,18 @@ def _sweeps(
     peers: str | None,
     quick: bool,
 ) -> None:
-    counts, names = _threads(threads), chosen(peers)
+    counts, names = thread_counts(threads), chosen(peers)
     for count in counts:
         swept = []
-        with _progress(len(layers)) as step:
+        with progress(len(layers)) as step:
             for cases in layers:
                 step(f"{cases[0].name}, {counted(count)}")
                 swept.append(sweep.sweep(cases, count, names, QUICK if quick else Pace()))
-        _console().print(table(swept, count), "")
+        open_console().print(table(swept, count), "")
 
 
 def _print(report: Report, console: Console, json_to: Path | None) -> None:
-    console.print(heading(report), "")
+    console.print(heading(report.machine, report.limits), "")
     for title, lines in groups(report):
         console.print(line_table(title, lines), "")
     for setting in report.order.settings:
@@ -202,45 +186,8 @@ def _print(report: Report, console: Console, json_to: Path | None) -> None:
 
 
 def _carried_out(order: Order) -> Report:
-    with _progress(len(order) + len(order.threads)) as step:
+    with progress(len(order) + len(order.threads)) as step:
         return run(order, step)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on the error stream; the function it gives says what begins now."""
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    described = TextColumn("{task.description}", markup=False)
-    with Progress(*columns, described, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total)
-        begun = False
-
-        def step(text: str) -> None:
-            nonlocal begun
-            progress.update(task, description=text, advance=int(begun))
-            begun = True
-
-        yield step
-
-
-def _console() -> Console:
-    console = Console(highlight=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=WIDE)
-
-
-def _end(report: Report, console: Console) -> None:
-    """Say how long it took; a wrong output or an end before time is a failure."""
-    missing = len(report.order) - len(report.lines)
-    console.print(f"{len(report.lines)} lines in {report.seconds:.0f} s")
-    if missing:
-        console.print(f"interrupted: {missing} lines not measured")
-    for line in report.wrong:
-        console.print(
-            f"WRONG: {', '.join(line.wrong)} in {line.case.name}, batch {line.case.n}, "
-            f"{line.layout}, {counted(line.threads)}"
-        )
-    if report.wrong or missing:
-        raise typer.Exit(1)
 
 
 def main() -> None:

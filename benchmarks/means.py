@@ -1,6 +1,6 @@
 """Geometric means of the ratios, by class and over all convolutions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import geometric_mean
 from typing import Any
@@ -39,7 +39,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Mean:
-    """How much longer a peer takes than we do, over the layers of a class."""
+    """How much longer a peer takes than we do, over the layers of a class or over networks."""
 
     setting: Setting
     kind: str
@@ -89,6 +89,13 @@ def _mean(setting: Setting, kind: str, peer: str, ours: str, lines: list[Line]) 
     ratios = {
         line.case.name: ratio for line in lines if (ratio := line.ratio(peer, ours)) is not None
     }
+    return mean_of(ratios, setting, kind, peer, ours)
+
+
+def mean_of(
+    ratios: Mapping[str, float], setting: Setting, kind: str, peer: str, ours: str
+) -> Mean | None:
+    """Return the mean of the ratios of layers or networks, by their names, if there are any."""
     if not ratios:
         return None
     least = min(ratios, key=ratios.__getitem__)

@@ -1,10 +1,8 @@
 """A run: all cases in all settings, each thread count in a process of its own."""
 
 import json
-import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
@@ -15,6 +13,7 @@ from benchmarks.machine import Machine, describe
 from benchmarks.means import Mean, Setting, counted, means
 from benchmarks.measure import Line, measure
 from benchmarks.peers import OURS
+from benchmarks.processes import answer, fresh_process
 from benchmarks.race import Pace
 
 Progress = Callable[[str], None]
@@ -60,9 +59,19 @@ class Report:
         return means(self.lines, self.order.settings)
 
     @property
-    def wrong(self) -> list[Line]:
-        """The lines with a wrong output."""
-        return [line for line in self.lines if line.wrong]
+    def missing(self) -> int:
+        """How many lines an end before time left out."""
+        return len(self.order) - len(self.lines)
+
+    @property
+    def wrong(self) -> list[str]:
+        """What was wrong, and where."""
+        return [
+            f"{', '.join(line.wrong)} in {line.case.name}, batch {line.case.n}, {line.layout}, "
+            f"{counted(line.threads)}"
+            for line in self.lines
+            if line.wrong
+        ]
 
     def to_json(self) -> bytes:
         """Return everything as JSON; times in seconds, rates per second."""
@@ -96,11 +105,11 @@ def _line(line: Line) -> dict[str, object]:
     content = {**asdict(line), **derived}
     if not line.seconds:
         del content["limit"]  # NaN, which JSON doesn't know
-    content["errors"] = {name: _finite(error) for name, error in line.errors.items()}
+    content["errors"] = {name: finite(error) for name, error in line.errors.items()}
     return content
 
 
-def _finite(number: float) -> float | str:
+def finite(number: float) -> float | str:
     """Return the number, or its name where JSON has none."""
     return number if abs(number) < float("inf") else str(number)
 
@@ -111,26 +120,13 @@ def run(order: Order, progress: Progress = lambda _text: None) -> Report:
     machine, found, lines = describe(), dict[int, dict[str, float]](), list[Line]()
     try:
         for threads in order.threads:
-            with _fresh_process() as process:
+            with fresh_process() as process:
                 progress(f"limits, {counted(threads)}")
                 found[threads] = process.submit(limits, threads).result()
                 for case, layout in product(order.cases, order.layouts):
                     progress(f"{case.name}, batch {case.n}, {layout}, {counted(threads)}")
                     job = partial(measure, case, layout, threads, order.peers, order.pace)
-                    lines.append(_result(process, job, f"{case.name}, {layout}"))
+                    lines.append(answer(process, job, f"{case.name}, {layout}"))
     except KeyboardInterrupt:
         progress("interrupted")
     return Report(machine, order, found, lines, time.perf_counter() - start)
-
-
-def _fresh_process() -> ProcessPoolExecutor:
-    """Return one process started anew, in which no library has made threads yet."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-
-
-def _result(process: ProcessPoolExecutor, job: Callable[[], Line], where: str) -> Line:
-    try:
-        return process.submit(job).result()
-    except Exception as error:
-        error.add_note(f"while measuring {where}")
-        raise

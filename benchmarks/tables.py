@@ -1,9 +1,10 @@
 """Reports in the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
+from benchmarks.machine import Machine
 from benchmarks.means import KINDS, Mean, Setting, counted
 from benchmarks.measure import Line
 from benchmarks.peers import OURS
@@ -124,9 +125,8 @@ def mean_table(setting: Setting, means: Sequence[Mean]) -> Table:
     return table
 
 
-def heading(report: Report) -> str:
-    """Return the lines about the machine and its limits."""
-    machine = report.machine
+def heading(machine: Machine, limits: Mapping[int, Mapping[str, float]]) -> str:
+    """Return the lines about the machine and its limits, which are given by threads."""
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     lines = [
         f"{machine.cpu} ({machine.target}), {machine.cpus} CPUs, load {machine.load:.2f}",
@@ -134,8 +134,8 @@ def heading(report: Report) -> str:
     ]
     if machine.load > BUSY:
         lines.append("Something else kept the machine busy before this run: expect wrong times.")
-    for threads, limits in report.limits.items():
-        gigas = {name: rate / 1e9 for name, rate in limits.items()}
+    for threads, rates in limits.items():
+        gigas = {name: rate / 1e9 for name, rate in rates.items()}
         lines.append(
             f"{counted(threads)}: "
             f"{gigas['multiply-adds']:.0f} GF/s of multiply-adds, "

@@ -1,5 +1,6 @@
 """What contestants are given: a case with its arrays; what they must give back: the truth."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -114,22 +115,35 @@ def as_arrays(output: Any) -> tuple[Array, ...]:
     return tuple(np.asarray(one.numpy() if hasattr(one, "numpy") else one) for one in outputs)
 
 
-def error(output: Any, expected: tuple[Array, ...]) -> float:
-    """Return the largest error over the root mean square of the true values; inf if indices differ.
+def root_mean_square(array: Array) -> float:
+    """Return the root mean square of an array's numbers."""
+    return float(np.sqrt(np.mean(array**2)))
+
+
+def largest(array: Array) -> float:
+    """Return the largest of an array's numbers without their signs."""
+    return float(np.abs(array).max())
+
+
+def error(
+    output: Any, expected: tuple[Array, ...], scale: Callable[[Array], float] = root_mean_square
+) -> float:
+    """Return the largest error over the scale of the true values; inf if indices differ.
 
     Of several arrays the worst counts. Shapes that differ are an infinite error too.
     """
     arrays = as_arrays(output)
     if [array.shape for array in arrays] != [array.shape for array in expected]:
         return np.inf
-    return max(_error(*pair) for pair in zip(arrays, expected, strict=True))
+    pairs = zip(arrays, expected, strict=True)
+    return float(np.max([_error(*pair, scale) for pair in pairs]))  # NaN, where max would pass it
 
 
-def _error(array: Array, expected: Array) -> float:
+def _error(array: Array, expected: Array, scale: Callable[[Array], float]) -> float:
     if expected.dtype.kind != "f":
         return 0.0 if np.array_equal(array, expected) else np.inf
     true = expected.astype(np.float64)
-    return float(np.abs(array - true).max() / np.sqrt(np.mean(true**2)))
+    return float(np.abs(array - true).max()) / scale(true)
 
 
 def is_wrong(case: Case, error: float) -> bool:

@@ -1,12 +1,13 @@
 """ONNX Runtime on the CPU: a session whose weights are packed once."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import onnxruntime
 
 from benchmarks.peers import Run
 from benchmarks.peers.graph import model
-from benchmarks.task import Task
+from benchmarks.task import Array, Task
 
 
 class OnnxRuntime:
@@ -28,21 +29,25 @@ class OnnxRuntime:
         content = model(task)
         if content is None:
             return {}
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = task.threads
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        value = onnxruntime.OrtValue
-        images = value.ortvalue_from_numpy(task.input)
-        output = value.ortvalue_from_shape_and_type(task.case.output_shape, task.input.dtype.type)
-        binding = session.io_binding()
-        binding.bind_ortvalue_input("input", images)
-        binding.bind_ortvalue_output("output", output)
+        return {"onnxruntime": bound(content, task.input, task.case.output_shape, task.threads)}
 
-        def run() -> object:
-            session.run_with_iobinding(binding)
-            return output
 
-        return {"onnxruntime": run}
+def bound(content: bytes, images: Array, output_shape: Sequence[int], threads: int) -> Run:
+    """Return the run of a session of a model from `input` to `output`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    value = onnxruntime.OrtValue
+    output = value.ortvalue_from_shape_and_type(list(output_shape), images.dtype.type)
+    binding = session.io_binding()
+    binding.bind_ortvalue_input("input", value.ortvalue_from_numpy(images))
+    binding.bind_ortvalue_output("output", output)
+
+    def run() -> object:
+        session.run_with_iobinding(binding)
+        return output
+
+    return run
 
 
 def contestant() -> OnnxRuntime:

@@ -6,7 +6,7 @@ import openvino
 
 from benchmarks.peers import Run
 from benchmarks.peers.graph import model
-from benchmarks.task import Task
+from benchmarks.task import Array, Task
 
 
 class OpenVino:
@@ -23,23 +23,26 @@ class OpenVino:
         return nullcontext()
 
     def prepare(self, task: Task) -> dict[str, Run]:
-        """Return the call of a request, for what ONNX can say.
-
-        Where the CPU has units for bfloat16 it would compute in that, unless told otherwise.
-        """
+        """Return the call of a request, for what ONNX can say."""
         content = model(task)
-        if content is None:
-            return {}
-        options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": task.threads,
-            "INFERENCE_PRECISION_HINT": "f32",
-        }
-        core = openvino.Core()
-        compiled = core.compile_model(core.read_model(content), "CPU", options)
-        request = compiled.create_infer_request()
-        request.set_input_tensor(openvino.Tensor(task.input, shared_memory=True))
-        return {"openvino": lambda: request.infer(share_outputs=True)[0]}
+        return {} if content is None else {"openvino": request(content, task.input, task.threads)}
+
+
+def request(content: bytes, images: Array, threads: int) -> Run:
+    """Return the call of a request of an ONNX model with one input.
+
+    Where the CPU has units for bfloat16 it would compute in that, unless told otherwise.
+    """
+    options = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(content), "CPU", options)
+    made = compiled.create_infer_request()
+    made.set_input_tensor(openvino.Tensor(images, shared_memory=True))
+    return lambda: made.infer(share_outputs=True)[0]
 
 
 def contestant() -> OpenVino:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.task import by_reference, by_torch, error, is_wrong, make_task
+from benchmarks.task import by_reference, by_torch, error, is_wrong, largest, make_task
 from tests.benchmarks.contestants import case_named
 
 SMALL = (
@@ -37,6 +37,17 @@ def test_layouts_hold_the_same_numbers() -> None:
 def test_error_is_the_largest_over_the_root_mean_square() -> None:
     expected = np.array([3.0, -3.0, 3.0, -3.0])
     assert error(expected + np.array([0, 0.3, 0, -0.6]), (expected,)) == pytest.approx(0.2)
+
+
+def test_error_relative_to_the_largest() -> None:
+    expected = np.array([1.0, -4.0, 1.0])
+    assert error(expected + np.array([0.2, 0, -0.4]), (expected,), largest) == pytest.approx(0.1)
+
+
+def test_no_array_hides_behind_another() -> None:
+    expected = np.array([1.0, 2.0])
+    for outputs in [(expected, expected * np.nan), (expected * np.nan, expected)]:
+        assert np.isnan(error(outputs, (expected, expected)))
 
 
 @pytest.mark.parametrize(
