@@ -17,7 +17,7 @@ import numpy as np
 
 from convpool.arithmetic import Window
 from convpool.kernels.jit import Program, block
-from convpool.kernels.rows import fields, load_number, store_number
+from convpool.kernels.rows import fields, load_number, prefetch, store_number
 from convpool.kernels.simd import (
     SUM,
     any_lane,
@@ -202,6 +202,10 @@ def _placing(number: Any, window: int) -> Any:
                     there = gradient + pixel * item
                     value = positive_zeros(load_row(number, there, first, end, lanes, SUM))
                     at = load_row(np.int64, indices + pixel * 8, first, end, lanes, SUM)
+                    ahead = pixel + _BAND * end
+                    prefetch(gradient + ahead * item)
+                    prefetch(indices + ahead * 8)
+                    prefetch(indices + ahead * 8 + 64)
                     bits = either(bits, at)
                     place = combine(narrow(at), before, SUM)
                     found = none_found(value)
