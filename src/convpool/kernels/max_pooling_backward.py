@@ -25,6 +25,7 @@ from convpool.kernels.layouts import (
     destination,
     laid_out,
 )
+from convpool.kernels.simd import address
 from convpool.kernels.streaming import LARGEST_PIECE, WORTH_STREAMING
 from convpool.request import Request, check_cells
 from convpool.threads import MOST
@@ -90,12 +91,10 @@ class _OverPlanes:
         """Fill the result; return whether indices name no cell."""
         if not result.size:
             return False
-        places = np.require(indices, np.int64, ["C", "A"])
+        places = np.ascontiguousarray(indices)
         known, scratch_bytes = self._known(result.shape[0] * result.shape[1])
         record = known.copy()
-        record[:3] = [
-            array.__array_interface__["data"][0] for array in (gradient, places, result)
-        ]
+        _tell(record, gradient, places, result, threads=False)
         scratch = None
         if scratch_bytes:
             scratch = memory.scratch(MOST * scratch_bytes)
@@ -136,6 +135,14 @@ class _OverPlanes:
             self._records.clear()
         self._records[planes] = record, scratch_bytes
         return record, scratch_bytes
+
+
+def _told(record, gradient, indices, output):
+    record[0], record[1], record[2] = address(gradient), address(indices), address(output)
+
+
+_tell = Kernel(_told, variant="told")
+"""Puts the addresses of arrays into a record. To ask NumPy for three takes 4 us."""
 
 
 def _over_channels(gradient: Array, indices: Array, result: Array) -> bool:
