@@ -84,7 +84,8 @@ class _OverPlanes:
 
     def __init__(self, axes: tuple[Window, Window], number: np.dtype[Any]) -> None:
         self._axes, self._item = axes, number.itemsize
-        self._program = single_windows.program(number.type, single_windows.window_of(axes))
+        element: Any = number.type
+        self._program = single_windows.program(element, single_windows.window_of(axes))
         self._records: dict[int, tuple[Array, int]] = {}
 
     def __call__(self, gradient: Array, indices: Array, result: Array) -> bool:
@@ -103,7 +104,7 @@ class _OverPlanes:
         self._program(record, units, threads=result.size >= WORTH_THREADS)
         if scratch is not None:
             memory.give_back(scratch)
-        return np.count_nonzero(record[_LENGTH:]) > 0
+        return bool(np.count_nonzero(record[_LENGTH:]))
 
     def _known(self, planes: int) -> tuple[Array, int]:
         """Return the record for so many planes without addresses, and a thread's scratch bytes."""

@@ -76,7 +76,7 @@ class Record(NamedTuple):
 
 def window_of(axes: tuple[Window, Window]) -> int:
     """Return what `spread` is told of windows, or 0 if they may overlap."""
-    rows, columns = axes
+    _, columns = axes
     if any(axis.dilation != 1 or axis.kernel > axis.stride for axis in axes):
         return 0
     if columns.stride > WIDEST_STEP or not all(
@@ -156,10 +156,8 @@ def _scattering(number: Any) -> Any:
 
 
 @cache
-def _placing(number: Any, window: int) -> Any:
+def _clearing_beside(number: Any, step: int) -> Any:
     item = np.dtype(number).itemsize
-    lanes = _REGISTER // item
-    step = max(1, window >> 9 & 511)
     clear = _clearing(number)
 
     @block
@@ -176,6 +174,16 @@ def _placing(number: Any, window: int) -> Any:
         following = min(y + plan.step, height) if row + 1 < plan.rows else height
         if end < following:
             clear(target + end * width * item, (following - end) * width)
+
+    return clear_beside
+
+
+@cache
+def _placing(number: Any, window: int) -> Any:
+    item = np.dtype(number).itemsize
+    lanes = _REGISTER // item
+    step = max(1, window >> 9 & 511)
+    clear_beside = _clearing_beside(number, step)
 
     @block
     def place_all(record, gradient, indices, target):
