@@ -41,7 +41,7 @@ def prepare(request: Request) -> Callable[..., Array]:
     dtype = np.dtype(request.dtype)
     number = np.dtype("float32") if dtype == "float16" else dtype
     divisors = divisors_of(spec, axes)
-    fixed = *(_covering(axis) for axis in axes), divisors.rows, divisors.columns
+    fixed = _covering(axes[0]), _covered(axes[1]), divisors.rows, divisors.columns
 
     def run(plane: tuple[int, int], gradient: Array, *, out: Array | None = None) -> Array:
         gradient, last = laid_out(gradient.astype(number, copy=False), number)
@@ -74,27 +74,58 @@ def _covering(axis: Window) -> Array:
     return np.stack([first, np.maximum(first, end)], axis=1)
 
 
+def _covered(axis: Window) -> Array:
+    """Return from and to which position of an axis each window lies, (windows, 2), int64."""
+    start = np.arange(axis.output, dtype=np.int64) * axis.stride - axis.before
+    return np.stack([np.maximum(start, 0), np.minimum(start + axis.kernel, axis.size)], axis=1)
+
+
 @block
 def _add_divided(gradient, sums, row_divisor, column_divisors):
     """Add a row of windows' gradients, divided, to sums (OW*C,)."""
-    channels = len(sums) // len(column_divisors)
-    for window in range(len(column_divisors)):
+    windows = len(column_divisors)
+    channels = len(sums) // windows
+    if channels == 1:
+        for window in range(windows):
+            divisor = sums.dtype.type(row_divisor * column_divisors[window])
+            sums[window] += gradient[window] / divisor
+        return
+    for window in range(windows):
         divisor = sums.dtype.type(row_divisor * column_divisors[window])
         for place in range(window * channels, (window + 1) * channels):
             sums[place] += gradient[place] / divisor
+
+
+@block
+def _add_across(sums, output, under):
+    """Add each window's sums (OW*C,) to the columns of a row (W*C,) that it lies on."""
+    windows = len(under)
+    channels = len(sums) // windows
+    for window in range(windows):
+        first, end = under[window]
+        if channels == 1:
+            total = sums[window]
+            for column in range(first, end):
+                output[column] += total
+        else:
+            for column in range(first, end):
+                there, here = column * channels, window * channels
+                for channel in range(channels):
+                    output[there + channel] += sums[here + channel]
 
 
 @cache
 def _share() -> Kernel:
     """Return the kernel for gradients (P, OH, OW*C) and an output (P, H, W*C).
 
-    Its other arguments: `_covering` of the rows and of the columns, what each row's and each
-    column's sums were divided by, and C: 1 for planes, and the channels in channels-last memory.
+    Its other arguments: `_covering` of the rows, `_covered` of the columns, what each row's and
+    each column's sums were divided by, and C: 1 for planes, and the channels in channels-last
+    memory.
     """
 
-    def share(gradient, output, over_rows, over_columns, row_divisors, column_divisors, channels):
+    def share(gradient, output, over_rows, under, row_divisors, column_divisors, channels):
         count, height, _ = output.shape
-        width, windows = len(over_columns), len(column_divisors)
+        windows = len(column_divisors)
         for plane in prange(count):
             down = np.empty(windows * channels, gradient.dtype)
             for row in range(height):
@@ -106,12 +137,7 @@ def _share() -> Kernel:
                 for window_row in range(top, bottom):
                     divided = gradient[plane, window_row]
                     _add_divided(divided, down, row_divisors[window_row], column_divisors)
-                for column in range(width):
-                    left, right = over_columns[column]
-                    for channel in range(channels):
-                        total = gradient.dtype.type(0)
-                        for window in range(left, right):
-                            total += down[window * channels + channel]
-                        output[plane, row, column * channels + channel] = total
+                output[plane, row] = 0
+                _add_across(down, output[plane, row], under)
 
     return Kernel(share, variant="share")
