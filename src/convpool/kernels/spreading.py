@@ -89,6 +89,38 @@ def spread(_context, like, _address, block, row, window):
     return found(like, types.intp, block, row, window), generate
 
 
+@intrinsic(prefer_literal=True)
+def share_row(_context, like, _address, _sums, row, window, lanes):
+    """Store a row of the cells under a block's windows, each the sum of its windows' numbers.
+
+    `like` is an array of their type, the address that of column 0. Before and after the address of
+    the numbers lie as many as there are windows over a cell, in the windows' order. `row` is as for
+    `spread`, and `window` is (taps, stride).
+    """
+    taps, step = unpacked(window, 2)
+    numbers = Vector(like.dtype, lanes.literal_value)
+
+    def generate(context, builder, _signature, values):
+        item, parts = numbers.itemsize, []
+        first, width = (builder.extract_value(values[3], k) for k in range(2))
+        for tap in range(step):
+            total = ir.Constant(numbers.llvm, None)
+            for back in reversed(range(len(range(tap, taps, step)))):
+                place = builder.sub(values[2], I64(back * item))
+                loaded = builder.load(simd.pointer(builder, place, numbers), align=item)
+                total = builder.fadd(total, loaded)
+            parts.append(total)
+        for part in range(step):
+            column = builder.add(first, I64(part * numbers.lanes))
+            mask = simd.inside(builder, column, width, numbers.lanes)
+            there = builder.add(values[1], builder.mul(column, I64(item)))
+            value = _interleaved(builder, parts, part)
+            simd.store(builder, numbers, like.dtype, value, there, mask)
+        return context.get_dummy_value()
+
+    return types.void(like, types.intp, types.intp, row, window, lanes), generate
+
+
 @intrinsic
 def none_found(_context, like):
     """Return the empty mask of as many lanes as a vector has."""
