@@ -9,7 +9,7 @@ what is an error.
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import NoneType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from convpool.functional.arrays import COMPARED, SUMMED, Array, check_array, che
 from convpool.functional.outputs import check_out, is_in_order
 from convpool.request import Operator
 from convpool.spec import ConvolutionSpec, LayerSpec, MaxPool2dSpec, MaxUnpool2dSpec
+
+Value = TypeVar("Value")
 
 _MOST_CALLS = 4096
 _MOST_LAYERS = 1024
@@ -120,24 +122,26 @@ class Calls:
 
 
 def remembered(build: Callable[..., LayerSpec]) -> Callable[..., Calls]:
-    """Return a function that builds a layer from its arguments and keeps it, with its calls.
+    """Return a function that builds a layer from its arguments and keeps it, with its calls."""
+    return kept(lambda *arguments: Calls(build(*arguments)))
+
+
+def kept(build: Callable[..., Value]) -> Callable[..., Value]:
+    """Return a function that builds a value from its arguments and keeps it.
 
     (1, 1) and (True, 1.0) are equal and hash alike, though only one of them is a stride. So only
     arguments whose types are plain, down to the numbers in pairs, are looked up.
     """
+    remember = lru_cache(maxsize=_MOST_LAYERS, typed=True)(build)
 
-    @lru_cache(maxsize=_MOST_LAYERS, typed=True)
-    def kept(*arguments: Any) -> Calls:
-        return Calls(build(*arguments))
-
-    def calls(first: Any, *rest: Any) -> Calls:
+    def found(first: Any, *rest: Any) -> Value:
         # Most often the first argument is a pair or a shape, and the rest are single.
         if _is_exact(first) and (_SCALARS.issuperset(map(type, rest)) or all(map(_is_exact, rest))):
-            return kept(first, *rest)
-        return Calls(build(first, *rest))
+            return remember(first, *rest)
+        return build(first, *rest)
 
-    _CACHES.append(kept.cache_clear)
-    return calls
+    _CACHES.append(remember.cache_clear)
+    return found
 
 
 def forget() -> None:

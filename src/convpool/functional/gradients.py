@@ -6,6 +6,7 @@ gradient by its bias is the sum of `grad_output` over batch, rows and columns.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from numpy import ndarray
 
@@ -21,8 +22,10 @@ from convpool.functional.arrays import (
     check_like,
     check_sequence,
     check_shape,
+    name_of,
     ready,
 )
+from convpool.functional.calls import kept
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.kinds import functions_for
 from convpool.spec import AvgPool2dSpec, ConvolutionSpec, MaxPool2dSpec, MaxUnpool2dSpec
@@ -73,7 +76,7 @@ def conv2d_input(
         )
         return handed_on
     check_array("weight", weight, SUMMED)
-    spec = conv2d_spec(weight.shape, stride, padding, dilation, groups, padding_mode)
+    spec = _conv2d(weight.shape, stride, padding, dilation, groups, padding_mode)
     return _by_input("conv2d_input", spec, _shape("input_size", input_size), weight, grad_output)
 
 
@@ -112,7 +115,7 @@ def conv2d_weight(
         return handed_on
     size = _shape("weight_size", weight_size)
     check_array("input", input, SUMMED)
-    spec = conv2d_spec(size, stride, padding, dilation, groups, padding_mode)
+    spec = _conv2d(size, stride, padding, dilation, groups, padding_mode)
     return _by_weight("conv2d_weight", spec, input, grad_output)
 
 
@@ -141,7 +144,7 @@ def conv_transpose2d_input(
         )
         return handed_on
     check_array("weight", weight, SUMMED)
-    spec = conv_transpose2d_spec(weight.shape, stride, padding, output_padding, groups, dilation)
+    spec = _conv_transpose2d(weight.shape, stride, padding, output_padding, groups, dilation)
     return _by_input(
         "conv_transpose2d_input", spec, _shape("input_size", input_size), weight, grad_output
     )
@@ -173,7 +176,7 @@ def conv_transpose2d_weight(
         return handed_on
     size = _shape("weight_size", weight_size)
     check_array("input", input, SUMMED)
-    spec = conv_transpose2d_spec(size, stride, padding, output_padding, groups, dilation)
+    spec = _conv_transpose2d(size, stride, padding, output_padding, groups, dilation)
     return _by_weight("conv_transpose2d_weight", spec, input, grad_output)
 
 
@@ -213,15 +216,14 @@ def max_pool2d_backward(
             grad_output, indices, input_size, kernel_size, stride, padding, dilation, ceil_mode
         )
         return handed_on
-    spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
+    layer = kernel_size, stride, padding, dilation, False, ceil_mode
+    spec, shape, pooled = _max_pooled(input_size, *layer)
     check_array("grad_output", grad_output, COMPARED[:-1])
-    shape = _shape("input_size", input_size)
-    check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
-    plane = (shape[-2], shape[-1])
-    check_indices(indices, grad_output.shape)
+    check_shape("grad_output", grad_output, pooled)
+    check_indices(indices, pooled)
     gradient = ready(as_batch("grad_output", grad_output))
-    run = plan("max_pool2d_backward", spec, shape[-3:], grad_output.dtype.name).run
-    result: Array = run(plane, gradient, ready(as_batch("indices", indices)))
+    run = plan("max_pool2d_backward", spec, shape[-3:], name_of(grad_output.dtype)).run
+    result: Array = run(shape[-2:], gradient, ready(as_batch("indices", indices)))
     return result.reshape(shape)
 
 
@@ -267,13 +269,11 @@ def avg_pool2d_backward(
             divisor_override,
         )
         return handed_on
-    spec = AvgPool2dSpec(
-        kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
+    layer = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    spec, shape, pooled = _avg_pooled(input_size, *layer)
     check_array("grad_output", grad_output, SUMMED)
-    shape = _shape("input_size", input_size)
-    check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
-    run = plan("avg_pool2d_backward", spec, shape[-3:], grad_output.dtype.name).run
+    check_shape("grad_output", grad_output, pooled)
+    run = plan("avg_pool2d_backward", spec, shape[-3:], name_of(grad_output.dtype)).run
     result: Array = run(shape[-2:], ready(as_batch("grad_output", grad_output)))
     return result.reshape(shape)
 
@@ -303,7 +303,7 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
     # The gather asks nothing of the layer but its existence: the indices say it all.
     spec = MaxUnpool2dSpec(1)
     pooled = as_batch("indices", indices)
-    run = plan("max_unpool2d_backward", spec, pooled.shape[1:], grad_output.dtype.name).run
+    run = plan("max_unpool2d_backward", spec, pooled.shape[1:], name_of(grad_output.dtype)).run
     result: Array = run(ready(gradient), ready(pooled))
     return result.reshape(indices.shape)
 
@@ -312,14 +312,14 @@ def _by_input(
     operation: str, spec: ConvolutionSpec, shape: Shape, weight: Array, grad_output: Array
 ) -> Array:
     check_like("grad_output", grad_output, weight.dtype, output_shape(spec, shape, "input_size"))
-    run = plan(operation, spec, shape[-3:], weight.dtype.name).run
+    run = plan(operation, spec, shape[-3:], name_of(weight.dtype)).run
     result: Array = run(shape[-2:], ready(as_batch("grad_output", grad_output)), ready(weight))
     return result.reshape(shape)
 
 
 def _by_weight(operation: str, spec: ConvolutionSpec, input: Array, grad_output: Array) -> Array:
     check_like("grad_output", grad_output, input.dtype, output_shape(spec, input.shape))
-    run = plan(operation, spec, input.shape[-3:], input.dtype.name).run
+    run = plan(operation, spec, input.shape[-3:], name_of(input.dtype)).run
     result: Array = run(
         ready(as_batch("input", input)), ready(as_batch("grad_output", grad_output))
     )
@@ -328,3 +328,22 @@ def _by_weight(operation: str, spec: ConvolutionSpec, input: Array, grad_output:
 
 def _shape(argument: str, size: Sequence[int]) -> Shape:
     return tuple(whole(argument, number, minimum=0) for number in check_sequence(argument, size))
+
+
+_conv2d, _conv_transpose2d = kept(conv2d_spec), kept(conv_transpose2d_spec)
+
+
+@kept
+def _max_pooled(input_size: Sequence[int], *layer: Any) -> tuple[MaxPool2dSpec, Shape, Shape]:
+    """Return the layer, the size of its input, and that of its output."""
+    spec = MaxPool2dSpec(*layer)
+    shape = _shape("input_size", input_size)
+    return spec, shape, output_shape(spec, shape, "input_size")
+
+
+@kept
+def _avg_pooled(input_size: Sequence[int], *layer: Any) -> tuple[AvgPool2dSpec, Shape, Shape]:
+    """Return the layer, the size of its input, and that of its output."""
+    spec = AvgPool2dSpec(*layer)
+    shape = _shape("input_size", input_size)
+    return spec, shape, output_shape(spec, shape, "input_size")
