@@ -125,15 +125,27 @@ def test_what_is_not_finite_is_done_again(special: float) -> None:
 
 
 def test_numbers_of_any_size() -> None:
-    """Pieces of the largest numbers don't overflow; of small ones few digits are lost."""
+    """Pieces of the largest numbers don't overflow; images of tiny ones are done again.
+
+    Numbers are tiny wherever they come from: images, weights, or the products of both.
+    """
     spec = Conv2dSpec(64, 32, 1)
-    for scale, tolerance in ((2.0**126, 1e-6), (2.0**-90, 1e-6), (2.0**-120, 1e-2)):
-        images = np.clip(noise((1, 64, 9, 9)), -3.5, 3.5) * np.float32(scale)
-        weight = noise(spec.weight_shape) / np.float32(1024 if scale > 1 else 1)
-        case = Case(spec, images, weight, None, packed=True)
-        assert np.isfinite(images).all()
-        result, exact = case.run() / scale, replace(case, input=images / scale).expected()
-        np.testing.assert_allclose(result, exact, atol=tolerance * np.abs(exact).max())
+    images, weight = np.clip(noise((1, 64, 9, 9)), -3.5, 3.5), noise(spec.weight_shape)
+    for of_images, of_weight in (
+        (126, -10),
+        (-80, 0),
+        (-120, 0),
+        (0, -120),
+        (-60, -60),
+        (-140, 30),
+    ):
+        arrays = images * np.float32(2.0**of_images), weight * np.float32(2.0**of_weight)
+        case = Case(spec, *arrays, None, packed=True)
+        exact, scale = case.expected(), 2.0 ** -(of_images + of_weight)
+        assert np.isfinite(exact).all()
+        assert exact.any()
+        result, exact = (array.astype(np.float64) * scale for array in (case.run(), exact))
+        np.testing.assert_allclose(result, exact, atol=1e-5, rtol=1e-5)
 
 
 def test_pieces_are_exact() -> None:

@@ -13,7 +13,7 @@ from convpool.kernels.amx import PAIRS, PIECES, ROWS, available, configuration
 from convpool.kernels.convolution.amx.outputs import MADE
 from convpool.kernels.convolution.amx.program import program
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import FILTERS, STEP, STEP_BYTES, Weights
+from convpool.kernels.convolution.amx.weights import FILTERS, HEAD, STEP, STEP_BYTES, Weights
 from convpool.kernels.convolution.amx.weights import program as packing_program
 from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
 from convpool.kernels.convolution.cuts import Cuts
@@ -231,6 +231,7 @@ class AmxCuts(Cuts):
             "made": MADE,
             "sums": made if self.steps > self.segment else 0,
             "chosen": _LINE,
+            "has_tiny": _LINE,
         }
         # What the panel may be read beyond its end, as `width` says.
         places, place = {}, Record(*known.tolist()).panel_bytes
@@ -285,7 +286,7 @@ class AmxCuts(Cuts):
     def tell_spoiled(self, record: Array, batch: int) -> Array:
         """Return numbers, one an image, of which a run makes 1 where its output isn't all finite.
 
-        There an infinity became NaN.
+        There an infinity became NaN; or it is too small to be trusted.
         """
         spoiled = np.zeros(batch, np.int64)
         record[len(Record._fields)] = spoiled.ctypes.data
@@ -299,8 +300,10 @@ class AmxCuts(Cuts):
         """Return the weights' pieces."""
         weight = np.ascontiguousarray(weight, self.number)
         blocks = self.spec.groups * self.blocking.filter_blocks
-        packed = memory.empty((blocks * self.steps * STEP_BYTES // _FLOAT + _LINE,), self.number)
+        size = HEAD + blocks * self.steps * STEP_BYTES + _LINE
+        packed = memory.empty((size // _FLOAT,), self.number)
         packed = packed[-packed.ctypes.data % _LINE // _FLOAT :]
+        packed[: HEAD // _FLOAT] = 0
         record = self._packing_record.copy()
         record[0], record[1] = weight.ctypes.data, packed.ctypes.data
         packing_program(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)

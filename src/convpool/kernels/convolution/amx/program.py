@@ -12,12 +12,12 @@ from convpool.kernels.amx import PIECES, add_products, clear_sums, configure, re
 from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, finishing
 from convpool.kernels.convolution.amx.pixels import splitting
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import STEP_BYTES
+from convpool.kernels.convolution.amx.weights import HEAD, STEP_BYTES
 from convpool.kernels.convolution.forward import place_of
 from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program, block
-from convpool.kernels.rows import fields, load_number, store_all
+from convpool.kernels.rows import fields, load_number, store_all, store_number
 from convpool.kernels.sums import zeros
 
 _RECORD = 8 * len(Record._fields)
@@ -36,7 +36,8 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading) -> Program:
         more = fields(record + _RECORD, Pieces)
         _, group, _, first, end, _, _ = place_of(record, unit)
         memory = plan.scratch + thread * plan.scratch_bytes
-        read(record, unit, memory)
+        has_tiny = read(record, unit, memory) or load_number(np.int64, plan.packed) != 0
+        store_number(np.int64(has_tiny), memory + more.has_tiny)
         for line in range(0, MADE, 64):  # of filters that there aren't, nothing is ever stored
             store_all(zeros(number, lanes, 1), memory + more.made + line, 0)
         waiting = -1, 0, 0
@@ -45,7 +46,7 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading) -> Program:
             if number_of_block == first or is_last:
                 configure(more.shapes + 64 * is_last)
             weights = group * plan.filter_blocks + number_of_block
-            weights = plan.packed + weights * more.number_of_steps * STEP_BYTES
+            weights = plan.packed + HEAD + weights * more.number_of_steps * STEP_BYTES
             for step in range(0, more.number_of_steps, more.segment):
                 filters = weights + step * STEP_BYTES
                 for tile in range(0, more.number_of_tiles, 2):
@@ -116,23 +117,29 @@ def _reading(number: Any, lanes: int, how: Reading) -> Any:
 
     @block
     def read(record, unit, memory):
-        """Split a unit's block of the input, chunk by chunk of channels."""
+        """Split a unit's block of the input, chunk by chunk of channels.
+
+        Returns whether a number is tiny.
+        """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Pieces)
         image, group, _, _, _, row, column = place_of(record, unit)
         source = plan.images + image * plan.image_stride
         source += group * plan.channels * plan.channel_stride
         target = memory + more.pieces
+        has_tiny = False
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
             begin = source + first * plan.channel_stride
             if plan.direct != 0:
                 width = min(plan.columns, plan.out_width - column)
                 begin += column * item
-                split(record + _RECORD, begin, plan.channel_stride, channels, width, target)
+                gap = plan.channel_stride
             else:
                 fill(record, begin, memory, channels, row, column)
-                split(record + _RECORD, memory, plan.channel_gap, channels, more.width, target)
+                begin, gap, width = memory, plan.channel_gap, more.width
+            has_tiny |= split(record + _RECORD, begin, gap, channels, width, target)
             target += plan.chunk // 2 * PIECES * more.pair_row
+        return has_tiny
 
     return read
