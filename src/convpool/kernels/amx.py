@@ -100,17 +100,17 @@ def release(_context):
     return types.void(), generate
 
 
-@intrinsic(prefer_literal=True)
-def clear_sums(_context, columns):
-    """Make the sums of 32 filters and 16 or 32 pixels 0."""
+@intrinsic
+def clear_sums(_context):
+    """Make the sums of 32 filters and 32 pixels 0."""
 
     def generate(context, builder, _signature, _values):
         for row in _SUMS:
-            for column in range(columns.literal_value):
+            for column in range(2):
                 call(builder, "llvm.x86.tilezero", ir.VoidType(), _I8(row + column))
         return context.get_dummy_value()
 
-    return types.void(columns), generate
+    return types.void(), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -148,19 +148,19 @@ def add_products(_context, _filters, _pixels, _others, _row, columns, largest):
     return types.void(*(types.intp,) * 4, columns, largest), generate
 
 
-@intrinsic(prefer_literal=True)
-def store_sums(_context, _address, columns):
-    """Store the sums: filter by filter, 32 pixels each; of 16 pixels, the others are left out."""
+@intrinsic
+def store_sums(_context, _address):
+    """Store the sums: filter by filter, 32 pixels each."""
 
     def generate(context, builder, _signature, values):
         for number, row in enumerate(_SUMS):
-            for column in range(columns.literal_value):
+            for column in range(2):
                 here = builder.add(values[0], I64(2 * number * TILE + 64 * column))
                 arguments = _I8(row + column), _bytes_at(builder, here), I64(128)
                 call(builder, "llvm.x86.tilestored64", ir.VoidType(), *arguments)
         return context.get_dummy_value()
 
-    return types.void(types.intp, columns), generate
+    return types.void(types.intp), generate
 
 
 @intrinsic(prefer_literal=True)

@@ -17,6 +17,7 @@ from convpool.kernels.convolution.amx.weights import FILTERS, HEAD, STEP, STEP_B
 from convpool.kernels.convolution.amx.weights import program as packing_program
 from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
 from convpool.kernels.convolution.cuts import Cuts
+from convpool.kernels.convolution.panel import BY_VECTOR
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program
 from convpool.spec import Conv2dSpec
@@ -294,7 +295,8 @@ class AmxCuts(Cuts):
 
     def _program(self, reading: int) -> Program:
         register = self.machine.vector // self.problem.itemsize
-        return program(self.number, self.planar, register, (reading, self.repeats))
+        how = None if self.is_plain and reading == BY_VECTOR else (reading, self.repeats)
+        return program(self.number, self.planar, register, how)
 
     def pack(self, weight: Array) -> Array:
         """Return the weights' pieces."""
