@@ -100,7 +100,7 @@ def test_other_types_go_to_torch(dtype: torch.dtype) -> None:
 
 def test_the_choice_is_explained() -> None:
     told = bridge.explain("Conv2d(2, 3, 3)", images(1, 2, 5, 5))
-    assert told.endswith("chosen: kernels")
+    assert told.endswith("chosen: kernels (plain loops)")
     told = bridge.explain("Conv2d(2, 3, 3)", torch.ones(1, 2, 5, 5, dtype=torch.int64))
     assert "refused: kernels (no kernel for int64 on cpu)\nchosen: PyTorch's own operator" in told
     with pytest.raises(ArgumentError, match="of 2 channels"):

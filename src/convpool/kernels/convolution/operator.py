@@ -94,6 +94,11 @@ class Convolution:
         """Every operator of a layer takes what another one packed, and adds orders of its own."""
         return "kernels", self._spec, self._dtype
 
+    @property
+    def way(self) -> str:
+        """How planes are computed in the running context's precision, with packed weights."""
+        return self._ways(planar=True, kept=True)[0].way
+
     def pack(self, weight: Array, bias: Array | None) -> Packed:
         """Return weights and bias, which are kept: they mustn't be changed as long as it lives."""
         return Packed(weight, bias, kept=True)
@@ -122,7 +127,7 @@ class Convolution:
             out = memory.empty(shape, self._number, channels_last=last)
         if residual is not None and residual.strides != out.strides:
             residual = _like(out, residual)
-        self._fill(self._ways(not last, packed), input, packed, out, residual, activation)
+        self._fill(self._ways(not last, packed.kept), input, packed, out, residual, activation)
         return out
 
     def _fill(
@@ -173,15 +178,15 @@ class Convolution:
         memory.give_back(scratch)
         return spoiled
 
-    def _ways(self, planar: bool, packed: Packed) -> list[Cuts]:
+    def _ways(self, planar: bool, kept: bool) -> list[Cuts]:
         """Return the cuts by which weights for one call, or for many, are used, the best first.
 
         In strict precision these are the same, and so the bits.
         """
         is_strict = get_precision() == STRICT
         ways = [self._cuts[planar]]
-        is_short = self._short and (packed.kept or self._packs_short) and not is_strict
-        if self._tiled and (packed.kept or self._packs_tiled or is_strict or is_short):
+        is_short = bool(self._short) and (kept or self._packs_short) and not is_strict
+        if self._tiled and (kept or self._packs_tiled or is_strict or is_short):
             ways.insert(0, self._tiled[planar])
         if is_short:
             ways.insert(0, self._short[planar])

@@ -215,6 +215,11 @@ class AmxCuts(Cuts):
         """Groups in a unit."""
         return 1
 
+    @property
+    def way(self) -> str:
+        """How it is computed, in a few words."""
+        return "products of matrices on AMX"
+
     @cached_property
     def packing(self) -> tuple[int, int]:
         """What no other order has."""

@@ -134,6 +134,12 @@ class WinogradCuts(Cuts):
         """Bytes from tile to tile of a plane of values: all channels, and no power of two."""
         return up(self.problem.channels * self.problem.itemsize, self.machine.vector) + _LINE
 
+    @property
+    def way(self) -> str:
+        """How it is computed, in a few words."""
+        outputs, taps = self.short
+        return f"short convolutions, {outputs}x{outputs} outputs of {taps}x{taps} taps"
+
     @cached_property
     def packing(self) -> tuple[int, int]:
         """The lanes, and the outputs of a tile, which no other order has as its second number."""
