@@ -1,12 +1,15 @@
-"""How gradients flow through the operators, to any order.
+"""How gradients flow through the operators, to any order, and tangents.
 
 A convolution, the gradient by its input and the gradient by its weights are three readings of one
 sum of products, so the gradients of each are the other two. Pooling gathers, its gradient scatters,
-and each is the other's gradient.
+and each is the other's gradient. All of them are linear in each of their tensors, so a tangent goes
+where its tensor went; but that of max pooling is gathered where the maxima were.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -14,9 +17,8 @@ from torch import Tensor
 
 from convpool.arithmetic import window_axes
 from convpool.bridge.batching import batched
-from convpool.bridge.library import FUNCTIONS, LIBRARY, RECORDERS, call, plain
-from convpool.bridge.operators import OPERATORS, sides
-from convpool.bridge.tensors import on_arrays
+from convpool.bridge.library import FUNCTIONS, LIBRARY, call
+from convpool.bridge.operators import sides
 from convpool.spec import MaxPool2dSpec
 
 Gradients = tuple[Tensor | None, ...]
@@ -30,24 +32,52 @@ class Rule:
     """Takes the context and the gradients by the results, and returns those by the leading
     arguments. The context has the `saved_tensors`, the `size` of the first argument if that is a
     tensor, and the numbers of the `layer`."""
-    saved: Callable[[Any, Any], tuple[Tensor, ...]]
-    """Which tensors are kept, of the arguments and the results."""
+    tangent: Callable[..., Any]
+    """Takes the context and the tangents of the leading arguments, None where there is none, and
+    returns that of the result. The context has the arguments as `given`, but for tensors."""
+    kept: tuple[int, ...]
+    """Which tensors are kept: their places among the arguments and the results after them."""
     layer: int
     """Where the numbers of the layer begin in the arguments."""
 
     def setup_context(self, ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        """Keep what the gradients need."""
-        ctx.save_for_backward(*self.saved(inputs, output))
+        """Keep what gradients and tangents need."""
+        results = output if isinstance(output, tuple) else (output,)
+        kept = [(*inputs, *results)[place] for place in self.kept]
+        ctx.save_for_backward(*kept)
+        ctx.save_for_forward(*kept)
+        ctx.made = results[0].shape
         ctx.size = inputs[0].shape if isinstance(inputs[0], Tensor) else None
+        ctx.given = tuple(None if isinstance(value, Tensor) else value for value in inputs)
         ctx.layer = inputs[self.layer :]
-        ctx.count = len(inputs)
-        if isinstance(output, tuple):
-            ctx.mark_non_differentiable(output[1])
+        if len(results) > 1:
+            ctx.mark_non_differentiable(results[1])
 
     def to_all(self, ctx: Any, *gradients: Tensor) -> Gradients:
         """Return the gradients by all arguments."""
         known = self.backward(ctx, *gradients)
-        return (*known, *(None for _ in range(ctx.count - len(known))))
+        return (*known, *(None for _ in range(len(ctx.given) - len(known))))
+
+    def of_all(self, ctx: Any, *tangents: Tensor | None) -> Any:
+        """Return the tangent of the result by those of all arguments."""
+        return self.tangent(ctx, *tangents[: self.layer])
+
+
+def _linear(name: str, kept: tuple[int, ...]) -> Callable[..., Any]:
+    """Return the tangent of an operator that is linear in each of its tensors."""
+
+    def tangent(ctx: Any, *tangents: Tensor | None) -> Any:
+        given = list(ctx.given)
+        for place, tensor in zip(kept, ctx.saved_tensors, strict=True):
+            given[place] = tensor
+        terms = [
+            call(name, *given[:place], value, *given[place + 1 :])
+            for place, value in enumerate(tangents)
+            if value is not None
+        ]
+        return reduce(add, terms)
+
+    return tangent
 
 
 def _convolution_rules(name: str) -> dict[str, Rule]:
@@ -90,10 +120,23 @@ def _convolution_rules(name: str) -> dict[str, Rule]:
             forward(ctx, images, gradient) if wants[2] else None,
         )
 
+    linear = _linear(name, (0, 1))
+
+    def tangent(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        *others, by_bias = tangents
+        if by_bias is None:
+            output: Tensor = linear(ctx, *others)
+            return output
+        added = by_bias[:, None, None].expand(ctx.made)
+        return added if others == [None, None] else linear(ctx, *others) + added
+
+    def rule(name: str, backward: Callable[..., Gradients], *kept: int) -> Rule:
+        return Rule(backward, _linear(name, kept), kept, 3)
+
     return {
-        name: Rule(of_forward, lambda given, _: given[:2], 3),
-        f"{name}_input": Rule(of_input, lambda given, _: given[1:3], 3),
-        f"{name}_weight": Rule(of_weight, lambda given, _: (given[0], given[2]), 3),
+        name: Rule(of_forward, tangent, (0, 1), 3),
+        f"{name}_input": rule(f"{name}_input", of_input, 1, 2),
+        f"{name}_weight": rule(f"{name}_weight", of_weight, 0, 2),
     }
 
 
@@ -114,12 +157,28 @@ def _of_max_pool2d_with_indices(ctx: Any, gradient: Tensor, _: Tensor) -> Gradie
 
 def _of_max_pool2d_backward(ctx: Any, gradient: Tensor) -> Gradients:
     (indices,) = ctx.saved_tensors
-    plane = gradient.shape[-2:]
+    return (_picked(gradient, indices, ctx.layer),)
+
+
+def _tangent_of_max_pool2d(ctx: Any, tangent: Tensor) -> Tensor:
+    (images,) = ctx.saved_tensors
+    _, indices = call("max_pool2d_with_indices", images, *ctx.layer)
+    return _picked(tangent, indices, ctx.layer)
+
+
+def _tangent_of_max_pool2d_with_indices(ctx: Any, tangent: Tensor) -> tuple[Tensor, None]:
+    (indices,) = ctx.saved_tensors
+    return _picked(tangent, indices, ctx.layer), None
+
+
+def _picked(images: Tensor, indices: Tensor, layer: Sequence[Any]) -> Tensor:
+    """Return what lies in images where max pooling with a layer's numbers found the maxima."""
+    plane = images.shape[-2:]
     # The index of a window without a cell may lie anywhere, and no gradient passes there.
     places = indices.clamp(0, plane[0] * plane[1] - 1)
-    picked = gradient.flatten(-2).gather(-1, places.flatten(-2)).view_as(indices)
-    empty = _windows_without_cell(ctx.layer, plane)
-    return (picked if empty is None else picked.masked_fill(empty, 0),)
+    picked = images.flatten(-2).gather(-1, places.flatten(-2)).view_as(indices)
+    empty = _windows_without_cell(layer, plane)
+    return picked if empty is None else picked.masked_fill(empty, 0)
 
 
 def _of_avg_pool2d(ctx: Any, gradient: Tensor) -> Gradients:
@@ -158,14 +217,21 @@ def _windows_without_cell(layer: Sequence[Any], plane: Sequence[int]) -> Tensor 
 RULES = {
     **_convolution_rules("conv2d"),
     **_convolution_rules("conv_transpose2d"),
-    "convolution_bias": Rule(_of_convolution_bias, lambda _given, _: (), 1),
-    "max_pool2d": Rule(_of_max_pool2d, lambda given, _: given[:1], 1),
-    "max_pool2d_with_indices": Rule(_of_max_pool2d_with_indices, lambda _, made: made[1:], 1),
-    "max_pool2d_backward": Rule(_of_max_pool2d_backward, lambda given, _: given[1:2], 3),
-    "avg_pool2d": Rule(_of_avg_pool2d, lambda _given, _: (), 1),
-    "avg_pool2d_backward": Rule(_of_avg_pool2d_backward, lambda _given, _: (), 2),
-    "max_unpool2d": Rule(_of_max_unpool2d, lambda given, _: given[1:2], 2),
-    "max_unpool2d_backward": Rule(_of_max_unpool2d_backward, lambda given, _: given[1:2], 2),
+    "max_pool2d": Rule(_of_max_pool2d, _tangent_of_max_pool2d, (0,), 1),
+    "max_pool2d_with_indices": Rule(
+        _of_max_pool2d_with_indices, _tangent_of_max_pool2d_with_indices, (-1,), 1
+    ),
+    **{
+        name: Rule(backward, _linear(name, kept), kept, layer)
+        for name, backward, kept, layer in (
+            ("convolution_bias", _of_convolution_bias, (), 1),
+            ("max_pool2d_backward", _of_max_pool2d_backward, (1,), 3),
+            ("avg_pool2d", _of_avg_pool2d, (), 1),
+            ("avg_pool2d_backward", _of_avg_pool2d_backward, (), 2),
+            ("max_unpool2d", _of_max_unpool2d, (1,), 2),
+            ("max_unpool2d_backward", _of_max_unpool2d_backward, (1,), 2),
+        )
+    },
 }
 
 
@@ -176,23 +242,9 @@ def _function(name: str, rule: Rule) -> type[torch.autograd.Function]:
         "forward": staticmethod(operator),
         "setup_context": staticmethod(rule.setup_context),
         "backward": staticmethod(rule.to_all),
+        "jvp": staticmethod(rule.of_all),
         "vmap": staticmethod(batched(name)),
     }
-    return type(name, (torch.autograd.Function,), members)
-
-
-def _recorder(name: str, rule: Rule) -> type[torch.autograd.Function]:
-    """Return the operator as autograd alone takes it, its layer's numbers as one argument."""
-    compute = OPERATORS[name].compute
-
-    def forward(ctx: Any, *given: Any) -> Any:
-        *leading, layer = given
-        result = on_arrays(compute, [plain(value) for value in leading], *layer)
-        rule.setup_context(ctx, (*leading, *layer), result)
-        ctx.count = len(given)
-        return result
-
-    members = {"forward": staticmethod(forward), "backward": staticmethod(rule.to_all)}
     return type(name, (torch.autograd.Function,), members)
 
 
@@ -203,4 +255,3 @@ def register() -> None:
         torch.library.register_autograd(qualified, rule.to_all, setup_context=setup, lib=LIBRARY)
         torch.library.register_vmap(qualified, batched(name), lib=LIBRARY)
         FUNCTIONS[name] = _function(name, rule)
-        RECORDERS[name] = _recorder(name, rule), rule.layer
