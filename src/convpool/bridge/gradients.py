@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import _set_fwd_grad_enabled, unpack_dual
 
 from convpool.arithmetic import window_axes
 from convpool.bridge.batching import batched
@@ -33,8 +34,9 @@ class Rule:
     arguments. The context has the `saved_tensors`, the `size` of the first argument if that is a
     tensor, and the numbers of the `layer`."""
     tangent: Callable[..., Any]
-    """Takes the context and the tangents of the leading arguments, None where there is none, and
-    returns that of the result. The context has the arguments as `given`, but for tensors."""
+    """Takes the context, the tensors kept, and the tangents of the leading arguments, None where
+    there is none; returns that of the result. The context has the arguments as `given`, but for
+    tensors."""
     kept: tuple[int, ...]
     """Which tensors are kept: their places among the arguments and the results after them."""
     layer: int
@@ -59,16 +61,21 @@ class Rule:
         return (*known, *(None for _ in range(len(ctx.given) - len(known))))
 
     def of_all(self, ctx: Any, *tangents: Tensor | None) -> Any:
-        """Return the tangent of the result by those of all arguments."""
-        return self.tangent(ctx, *tangents[: self.layer])
+        """Return the tangent of the result by those of all arguments.
+
+        PyTorch switches tangents off meanwhile, and with that those of the levels around this one.
+        """
+        with _set_fwd_grad_enabled(True):
+            kept = [unpack_dual(tensor).primal for tensor in ctx.saved_tensors]
+            return self.tangent(ctx, kept, *tangents[: self.layer])
 
 
 def _linear(name: str, kept: tuple[int, ...]) -> Callable[..., Any]:
     """Return the tangent of an operator that is linear in each of its tensors."""
 
-    def tangent(ctx: Any, *tangents: Tensor | None) -> Any:
+    def tangent(ctx: Any, tensors: Sequence[Tensor], *tangents: Tensor | None) -> Any:
         given = list(ctx.given)
-        for place, tensor in zip(kept, ctx.saved_tensors, strict=True):
+        for place, tensor in zip(kept, tensors, strict=True):
             given[place] = tensor
         terms = [
             call(name, *given[:place], value, *given[place + 1 :])
@@ -122,13 +129,12 @@ def _convolution_rules(name: str) -> dict[str, Rule]:
 
     linear = _linear(name, (0, 1))
 
-    def tangent(ctx: Any, *tangents: Tensor | None) -> Tensor:
+    def tangent(ctx: Any, kept: Sequence[Tensor], *tangents: Tensor | None) -> Any:
         *others, by_bias = tangents
         if by_bias is None:
-            output: Tensor = linear(ctx, *others)
-            return output
+            return linear(ctx, kept, *others)
         added = by_bias[:, None, None].expand(ctx.made)
-        return added if others == [None, None] else linear(ctx, *others) + added
+        return added if others == [None, None] else linear(ctx, kept, *others) + added
 
     def rule(name: str, backward: Callable[..., Gradients], *kept: int) -> Rule:
         return Rule(backward, _linear(name, kept), kept, 3)
@@ -160,15 +166,15 @@ def _of_max_pool2d_backward(ctx: Any, gradient: Tensor) -> Gradients:
     return (_picked(gradient, indices, ctx.layer),)
 
 
-def _tangent_of_max_pool2d(ctx: Any, tangent: Tensor) -> Tensor:
-    (images,) = ctx.saved_tensors
-    _, indices = call("max_pool2d_with_indices", images, *ctx.layer)
+def _tangent_of_max_pool2d(ctx: Any, kept: Sequence[Tensor], tangent: Tensor) -> Tensor:
+    _, indices = call("max_pool2d_with_indices", *kept, *ctx.layer)
     return _picked(tangent, indices, ctx.layer)
 
 
-def _tangent_of_max_pool2d_with_indices(ctx: Any, tangent: Tensor) -> tuple[Tensor, None]:
-    (indices,) = ctx.saved_tensors
-    return _picked(tangent, indices, ctx.layer), None
+def _tangent_of_max_pool2d_with_indices(
+    ctx: Any, kept: Sequence[Tensor], tangent: Tensor
+) -> tuple[Tensor, None]:
+    return _picked(tangent, kept[0], ctx.layer), None
 
 
 def _picked(images: Tensor, indices: Tensor, layer: Sequence[Any]) -> Tensor:
