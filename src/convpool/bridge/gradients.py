@@ -14,12 +14,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._functorch.utils import enable_single_level_autograd_function
 from torch.autograd.forward_ad import _set_fwd_grad_enabled, unpack_dual
+from torch.autograd.function import _SingleLevelFunction
 
 from convpool.arithmetic import window_axes
 from convpool.bridge.batching import batched
 from convpool.bridge.library import FUNCTIONS, LIBRARY, call
 from convpool.bridge.operators import sides
+from convpool.bridge.tensors import has_tangents
 from convpool.spec import MaxPool2dSpec
 
 Gradients = tuple[Tensor | None, ...]
@@ -241,23 +244,59 @@ RULES = {
 }
 
 
-def _function(name: str, rule: Rule) -> type[torch.autograd.Function]:
+def _function(name: str, rule: Rule) -> Any:
     """Return the operator as torch.func's transforms take it."""
-    operator = getattr(torch.ops.convpool, name)
     members = {
-        "forward": staticmethod(operator),
-        "setup_context": staticmethod(rule.setup_context),
-        "backward": staticmethod(rule.to_all),
-        "jvp": staticmethod(rule.of_all),
-        "vmap": staticmethod(batched(name)),
+        "forward": getattr(torch.ops.convpool, name),
+        "setup_context": rule.setup_context,
+        "backward": rule.to_all,
+        "jvp": rule.of_all,
+        "vmap": batched(name),
     }
-    return type(name, (torch.autograd.Function,), members)
+    return _class(name, (torch.autograd.Function,), members)
+
+
+def _class(name: str, bases: tuple[type, ...], members: dict[str, Callable[..., Any]]) -> Any:
+    return type(name, bases, {key: staticmethod(value) for key, value in members.items()})
+
+
+def _kernel(name: str, rule: Rule) -> Callable[..., Any]:
+    """Return the operator for the dispatcher's key of gradients.
+
+    `torch.library.register_autograd` makes the same, but drops tangents without a word.
+    """
+    operator = getattr(torch.ops.convpool, name).default
+
+    def below(*arguments: Any) -> Any:
+        *given, keys = arguments
+        with torch._C._AutoDispatchBelowAutograd():
+            return operator.redispatch(keys & torch._C._after_autograd_keyset, *given)
+
+    def forward(ctx: Any, *arguments: Any) -> Any:
+        # Grad mode is off here, but not for the levels of torch.func around this one.
+        with torch.enable_grad(), _set_fwd_grad_enabled(True):
+            result = below(*arguments)
+        rule.setup_context(ctx, arguments[:-1], result)
+        return result
+
+    def backward(ctx: Any, *gradients: Tensor) -> Gradients:
+        return (*rule.to_all(ctx, *gradients), None)
+
+    members = {"forward": forward, "backward": backward, "jvp": rule.of_all}
+    recorder = _class(name, (_SingleLevelFunction,), members)
+
+    def kernel(keys: Any, *arguments: Any) -> Any:
+        if has_tangents() or (torch.is_grad_enabled() and torch._C._any_requires_grad(*arguments)):
+            with enable_single_level_autograd_function():  # for the transforms in torch.compile
+                return recorder.apply(*arguments, keys)
+        return below(*arguments, keys)
+
+    return kernel
 
 
 def register() -> None:
     """Tell PyTorch how the operators are differentiated and batched."""
     for name, rule in RULES.items():
-        qualified, setup = f"convpool::{name}", rule.setup_context
-        torch.library.register_autograd(qualified, rule.to_all, setup_context=setup, lib=LIBRARY)
-        torch.library.register_vmap(qualified, batched(name), lib=LIBRARY)
+        LIBRARY.impl(name, _kernel(name, rule), "Autograd", with_keyset=True)
+        torch.library.register_vmap(f"convpool::{name}", batched(name), lib=LIBRARY)
         FUNCTIONS[name] = _function(name, rule)

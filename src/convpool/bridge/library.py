@@ -15,7 +15,7 @@ from torch.library import Library
 
 from convpool.bridge.layout import any_channels_last, new
 from convpool.bridge.operators import OPERATORS, Operator
-from convpool.bridge.tensors import COMPARED, arrays_of, has_tangents, on_arrays
+from convpool.bridge.tensors import COMPARED, arrays_of, has_tangents, on_arrays, transforms
 
 LIBRARY = Library("convpool", "DEF")
 
@@ -23,14 +23,13 @@ FUNCTIONS: dict[str, type[torch.autograd.Function]] = {}
 """The operators for torch.func's transforms, which don't look into the dispatcher."""
 
 _AUTOCAST = (torch.float32, torch.float16, torch.bfloat16)
-_transforms = torch._C._functorch.peek_interpreter_stack
 
 
 def call(name: str, *arguments: Any) -> Any:
     """Call an operator, whoever listens; by the shortest way, if nobody does."""
     if is_dynamo_compiling():
         return getattr(torch.ops.convpool, name)(*arguments)
-    if _transforms() is not None or has_tangents():
+    if transforms() is not None or has_tangents():
         return FUNCTIONS[name].apply(*arguments)
     tensors = [value for value in arguments if isinstance(value, Tensor)]
     arrays, records = arrays_of(COMPARED, *tensors)

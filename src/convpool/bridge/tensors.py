@@ -31,7 +31,7 @@ COMPARED = FLOATS | {
 _PLAIN = frozenset({Tensor, torch.nn.Parameter})
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._len_torch_function_stack
-_transforms = torch._C._functorch.peek_interpreter_stack
+transforms = torch._C._functorch.peek_interpreter_stack
 _casts = torch._C._is_any_autocast_enabled
 _traces = torch._C._get_tracing_state
 
@@ -48,7 +48,7 @@ def is_intercepted() -> bool:
     """
     if _dispatch_modes() or _function_modes() or _casts() or forward_ad._current_level >= 0:
         return True
-    return _transforms() is not None or _traces() is not None
+    return transforms() is not None or _traces() is not None
 
 
 def arrays_of(
