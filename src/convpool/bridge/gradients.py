@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._functorch.utils import enable_single_level_autograd_function
-from torch.autograd.forward_ad import _set_fwd_grad_enabled, unpack_dual
+from torch.autograd.forward_ad import _set_fwd_grad_enabled
 from torch.autograd.function import _SingleLevelFunction
 
 from convpool.arithmetic import window_axes
 from convpool.bridge.batching import batched
 from convpool.bridge.library import FUNCTIONS, LIBRARY, call
 from convpool.bridge.operators import sides
-from convpool.bridge.tensors import has_tangents
+from convpool.bridge.tensors import has_tangents, transforms
 from convpool.spec import MaxPool2dSpec
 
 Gradients = tuple[Tensor | None, ...]
@@ -69,7 +69,8 @@ class Rule:
         PyTorch switches tangents off meanwhile, and with that those of the levels around this one.
         """
         with _set_fwd_grad_enabled(True):
-            kept = [unpack_dual(tensor).primal for tensor in ctx.saved_tensors]
+            # Levels of torch.func all have the number 0, and torch.compile doesn't count Python's.
+            kept = [torch._VF._unpack_dual(tensor, level=0)[0] for tensor in ctx.saved_tensors]
             return self.tangent(ctx, kept, *tangents[: self.layer])
 
 
@@ -286,9 +287,11 @@ def _kernel(name: str, rule: Rule) -> Callable[..., Any]:
     recorder = _class(name, (_SingleLevelFunction,), members)
 
     def kernel(keys: Any, *arguments: Any) -> Any:
-        if has_tangents() or (torch.is_grad_enabled() and torch._C._any_requires_grad(*arguments)):
-            with enable_single_level_autograd_function():  # for the transforms in torch.compile
+        if transforms() is not None:  # in torch.compile
+            with enable_single_level_autograd_function():
                 return recorder.apply(*arguments, keys)
+        if has_tangents() or (torch.is_grad_enabled() and torch._C._any_requires_grad(*arguments)):
+            return recorder.apply(*arguments, keys)
         return below(*arguments, keys)
 
     return kernel

@@ -22,6 +22,8 @@ LIBRARY = Library("convpool", "DEF")
 FUNCTIONS: dict[str, type[torch.autograd.Function]] = {}
 """The operators for torch.func's transforms, which don't look into the dispatcher."""
 
+_FRONT = torch._C.DispatchKey.FuncTorchDynamicLayerFrontMode
+_excludes = torch._C._dispatch_tls_is_dispatch_key_excluded
 _AUTOCAST = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -30,7 +32,9 @@ def call(name: str, *arguments: Any) -> Any:
     if is_dynamo_compiling():
         return getattr(torch.ops.convpool, name)(*arguments)
     if transforms() is not None or has_tangents():
-        return FUNCTIONS[name].apply(*arguments)
+        # In torch.compile a transform has the dispatcher's operator, and asks for its gradients.
+        way = getattr(torch.ops.convpool, name) if _excludes(_FRONT) else FUNCTIONS[name].apply
+        return way(*arguments)
     tensors = [value for value in arguments if isinstance(value, Tensor)]
     arrays, records = arrays_of(COMPARED, *tensors)
     if arrays is None or records:
