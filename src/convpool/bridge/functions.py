@@ -20,6 +20,7 @@ from convpool.bridge.operators import numbers
 from convpool.bridge.tensors import (
     COMPARED,
     FLOATS,
+    any_autocast,
     arrays_of,
     check_dtypes,
     check_tensors,
@@ -223,10 +224,10 @@ def _convolution(
     images, weight, bias = tensors
     check_tensors(input=images, weight=weight, bias=bias)
     spec = _layer(build, tuple(map(int, weight.shape)), *layer)
+    if not any_autocast():
+        check_dtypes(input=images, weight=weight, bias=bias)
     if not is_covered(images, FLOATS, casts=True):
         return native.convolution(spec, *tensors)
-    if not torch.is_autocast_enabled("cpu"):
-        check_dtypes(input=images, weight=weight, bias=bias)
     name = "conv2d" if build is conv2d_spec else "conv_transpose2d"
     output: Tensor = call(name, *tensors, *numbers(spec))
     return output
@@ -264,7 +265,7 @@ _KEPT: dict[Callable[..., Any], Callable[..., Calls]] = {
 
 def is_covered(input: Tensor, dtypes: frozenset[torch.dtype], *, casts: bool = False) -> bool:
     """Tell whether the kernels take a tensor, after autocast's cast for operators that it casts."""
-    if not input.is_cpu and not input.is_meta:
+    if not (input.is_cpu or input.is_meta) or input.layout != torch.strided or input.is_nested:
         return False
     dtype = input.dtype
     if casts and input.is_cpu and torch.is_autocast_enabled("cpu"):

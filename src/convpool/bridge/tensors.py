@@ -32,7 +32,7 @@ _PLAIN = frozenset({Tensor, torch.nn.Parameter})
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._len_torch_function_stack
 transforms = torch._C._functorch.peek_interpreter_stack
-_casts = torch._C._is_any_autocast_enabled
+any_autocast = torch._C._is_any_autocast_enabled
 _traces = torch._C._get_tracing_state
 
 
@@ -46,7 +46,7 @@ def is_intercepted() -> bool:
 
     So do tensors with a tangent, while there can be some.
     """
-    if _dispatch_modes() or _function_modes() or _casts() or forward_ad._current_level >= 0:
+    if _dispatch_modes() or _function_modes() or any_autocast() or forward_ad._current_level >= 0:
         return True
     return transforms() is not None or _traces() is not None
 
@@ -54,7 +54,9 @@ def is_intercepted() -> bool:
 def arrays_of(
     dtypes: frozenset[torch.dtype], *tensors: Tensor | None
 ) -> tuple[list[Any] | None, bool]:
-    """Return the tensors' memory as arrays (None stays), and whether a gradient is wanted.
+    """Return the tensors' memory as arrays, and whether a gradient is wanted.
+
+    The third one may be None, as a bias is, and stays that.
 
     There are no arrays if calls are intercepted, or if a tensor isn't an ordinary one on the CPU
     with one of the element types.
@@ -64,10 +66,15 @@ def arrays_of(
     arrays: list[Any] = []
     wanted = False
     for tensor in tensors:
-        if tensor is None:
+        if tensor is None and len(arrays) == 2:
             arrays.append(None)
             continue
-        if type(tensor) not in _PLAIN or tensor.dtype not in dtypes or not tensor.is_cpu:
+        if (
+            tensor is None
+            or type(tensor) not in _PLAIN
+            or tensor.dtype not in dtypes
+            or not tensor.is_cpu
+        ):
             return None, False
         try:
             arrays.append(tensor.numpy(force=True))
