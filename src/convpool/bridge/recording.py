@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor
-from torch.autograd.function import _SingleLevelFunction
+from torch.compiler import is_dynamo_compiling
 
-from convpool.bridge.gradients import RULES, Gradients
+from convpool.bridge.gradients import RULES, Gradients, SingleLevel
 from convpool.bridge.operators import numbers
 from convpool.bridge.tensors import COMPARED, Array, arrays_of, on_arrays
 from convpool.functional.adjoints import (
@@ -25,11 +25,8 @@ from convpool.functional.adjoints import (
 )
 from convpool.functional.apply import convolve, pool, unpool
 
-# What `autograd.Function` is without transforms, for which its `apply` looks once more (2 us).
-Function: Any = _SingleLevelFunction
 
-
-class Convolution(Function):  # type: ignore[misc]
+class Convolution(SingleLevel):
     """A convolution, or a transposed one.
 
     Like those below it is applied to the tensors, to their arrays, and to the layer's `Calls`.
@@ -61,7 +58,7 @@ class Convolution(Function):  # type: ignore[misc]
         )
 
 
-class MaxPool2d(Function):  # type: ignore[misc]
+class MaxPool2d(SingleLevel):
     """Max pooling with indices."""
 
     @staticmethod
@@ -89,7 +86,7 @@ class MaxPool2d(Function):  # type: ignore[misc]
         return on_arrays(by_images, (given, indices)), None, None
 
 
-class AvgPool2d(Function):  # type: ignore[misc]
+class AvgPool2d(SingleLevel):
     """Average pooling."""
 
     @staticmethod
@@ -109,7 +106,7 @@ class AvgPool2d(Function):  # type: ignore[misc]
         return on_arrays(by_images, arrays), None, None
 
 
-class MaxUnpool2d(Function):  # type: ignore[misc]
+class MaxUnpool2d(SingleLevel):
     """Unpooling; it is given the `output_size` too."""
 
     @staticmethod
@@ -133,6 +130,8 @@ class MaxUnpool2d(Function):  # type: ignore[misc]
 
 def _prepared(ctx: Any, gradient: Tensor) -> list[Array] | None:
     """Return what was saved and the gradient as arrays; None if a rule is to be followed."""
+    if is_dynamo_compiling():  # it follows gradients, too, with compiled autograd
+        return None
     arrays, records = arrays_of(COMPARED, *ctx.saved_tensors, gradient)
     return None if records else arrays
 
