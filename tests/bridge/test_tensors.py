@@ -13,6 +13,7 @@ from torch.nn import functional as theirs
 
 from convpool import bridge, functional
 from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.functional.apply import pool
 from convpool.threads import get_num_threads
 
 LAST = torch.channels_last
@@ -157,13 +158,13 @@ def test_out() -> None:
 
 @pytest.mark.skipif(get_num_threads() < 2, reason="one core")
 def test_torchs_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, original = [], functional.max_pool2d
+    seen, original = [], pool
 
     def watched(*given: Any) -> Any:
         seen.append(get_num_threads())
         return original(*given)
 
-    monkeypatch.setattr(functional, "max_pool2d", watched)
+    monkeypatch.setattr("convpool.bridge.functions.pool", watched)
     before = torch.get_num_threads()
     try:
         for count in (1, 2):

@@ -6,30 +6,20 @@ gradient by its bias is the sum of `grad_output` over batch, rows and columns.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from numpy import ndarray
 
-from convpool.arithmetic import Shape, output_shape
-from convpool.dispatch import plan
-from convpool.functional.arrays import (
-    COMPARED,
-    SUMMED,
-    Array,
-    as_batch,
-    check_array,
-    check_indices,
-    check_like,
-    check_sequence,
-    check_shape,
-    name_of,
-    ready,
+from convpool.functional.adjoints import by_input, by_weight, of_maxima, of_means, of_unpooled
+from convpool.functional.arrays import Array, check_ndarray, shape_of
+from convpool.functional.calls import exact
+from convpool.functional.layers import (
+    avg_pool2d_calls,
+    conv2d_calls,
+    conv_transpose2d_calls,
+    max_pool2d_calls,
 )
-from convpool.functional.calls import kept
-from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.kinds import functions_for
-from convpool.spec import AvgPool2dSpec, ConvolutionSpec, MaxPool2dSpec, MaxUnpool2dSpec
-from convpool.spec.arguments import IntOrPair, PaddingLike, whole
+from convpool.spec.arguments import IntOrPair, PaddingLike
 
 
 def conv2d_input(
@@ -75,9 +65,9 @@ def conv2d_input(
             padding_mode=padding_mode,
         )
         return handed_on
-    check_array("weight", weight, SUMMED)
-    spec = _conv2d(weight.shape, stride, padding, dilation, groups, padding_mode)
-    return _by_input("conv2d_input", spec, _shape("input_size", input_size), weight, grad_output)
+    shape = shape_of("weight", weight)
+    calls = conv2d_calls(shape, stride, padding, dilation, groups, padding_mode)
+    return by_input(calls, exact("input_size", input_size), weight, grad_output)
 
 
 def conv2d_weight(
@@ -113,10 +103,9 @@ def conv2d_weight(
             padding_mode=padding_mode,
         )
         return handed_on
-    size = _shape("weight_size", weight_size)
-    check_array("input", input, SUMMED)
-    spec = _conv2d(size, stride, padding, dilation, groups, padding_mode)
-    return _by_weight("conv2d_weight", spec, input, grad_output)
+    size = exact("weight_size", weight_size)
+    calls = conv2d_calls(size, stride, padding, dilation, groups, padding_mode)
+    return by_weight(calls, check_ndarray("input", input), grad_output)
 
 
 def conv_transpose2d_input(
@@ -143,11 +132,9 @@ def conv_transpose2d_input(
             input_size, weight, grad_output, stride, padding, output_padding, groups, dilation
         )
         return handed_on
-    check_array("weight", weight, SUMMED)
-    spec = _conv_transpose2d(weight.shape, stride, padding, output_padding, groups, dilation)
-    return _by_input(
-        "conv_transpose2d_input", spec, _shape("input_size", input_size), weight, grad_output
-    )
+    shape = shape_of("weight", weight)
+    calls = conv_transpose2d_calls(shape, stride, padding, output_padding, groups, dilation)
+    return by_input(calls, exact("input_size", input_size), weight, grad_output)
 
 
 def conv_transpose2d_weight(
@@ -174,10 +161,9 @@ def conv_transpose2d_weight(
             input, weight_size, grad_output, stride, padding, output_padding, groups, dilation
         )
         return handed_on
-    size = _shape("weight_size", weight_size)
-    check_array("input", input, SUMMED)
-    spec = _conv_transpose2d(size, stride, padding, output_padding, groups, dilation)
-    return _by_weight("conv_transpose2d_weight", spec, input, grad_output)
+    size = exact("weight_size", weight_size)
+    calls = conv_transpose2d_calls(size, stride, padding, output_padding, groups, dilation)
+    return by_weight(calls, check_ndarray("input", input), grad_output)
 
 
 def max_pool2d_backward(
@@ -216,15 +202,8 @@ def max_pool2d_backward(
             grad_output, indices, input_size, kernel_size, stride, padding, dilation, ceil_mode
         )
         return handed_on
-    layer = kernel_size, stride, padding, dilation, False, ceil_mode
-    spec, shape, pooled = _max_pooled(input_size, *layer)
-    check_array("grad_output", grad_output, COMPARED[:-1])
-    check_shape("grad_output", grad_output, pooled)
-    check_indices(indices, pooled)
-    gradient = ready(as_batch("grad_output", grad_output))
-    run = plan("max_pool2d_backward", spec, shape[-3:], name_of(grad_output.dtype)).run
-    result: Array = run(shape[-2:], gradient, ready(as_batch("indices", indices)))
-    return result.reshape(shape)
+    calls = max_pool2d_calls(kernel_size, stride, padding, dilation, False, ceil_mode)
+    return of_maxima(calls, grad_output, indices, exact("input_size", input_size))
 
 
 def avg_pool2d_backward(
@@ -269,13 +248,10 @@ def avg_pool2d_backward(
             divisor_override,
         )
         return handed_on
-    layer = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    spec, shape, pooled = _avg_pooled(input_size, *layer)
-    check_array("grad_output", grad_output, SUMMED)
-    check_shape("grad_output", grad_output, pooled)
-    run = plan("avg_pool2d_backward", spec, shape[-3:], name_of(grad_output.dtype)).run
-    result: Array = run(shape[-2:], ready(as_batch("grad_output", grad_output)))
-    return result.reshape(shape)
+    calls = avg_pool2d_calls(
+        kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+    return of_means(calls, grad_output, exact("input_size", input_size))
 
 
 def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
@@ -296,54 +272,4 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
     if type(grad_output) is not ndarray and (other := functions_for(grad_output)) is not None:
         handed_on: Array = other.max_unpool2d_backward(grad_output, indices)
         return handed_on
-    check_array("grad_output", grad_output, COMPARED)
-    gradient = as_batch("grad_output", grad_output)
-    check_array("indices", indices, ("int64",))
-    check_indices(indices, (*grad_output.shape[:-2], *indices.shape[-2:]))
-    # The gather asks nothing of the layer but its existence: the indices say it all.
-    spec = MaxUnpool2dSpec(1)
-    pooled = as_batch("indices", indices)
-    run = plan("max_unpool2d_backward", spec, pooled.shape[1:], name_of(grad_output.dtype)).run
-    result: Array = run(ready(gradient), ready(pooled))
-    return result.reshape(indices.shape)
-
-
-def _by_input(
-    operation: str, spec: ConvolutionSpec, shape: Shape, weight: Array, grad_output: Array
-) -> Array:
-    check_like("grad_output", grad_output, weight.dtype, output_shape(spec, shape, "input_size"))
-    run = plan(operation, spec, shape[-3:], name_of(weight.dtype)).run
-    result: Array = run(shape[-2:], ready(as_batch("grad_output", grad_output)), ready(weight))
-    return result.reshape(shape)
-
-
-def _by_weight(operation: str, spec: ConvolutionSpec, input: Array, grad_output: Array) -> Array:
-    check_like("grad_output", grad_output, input.dtype, output_shape(spec, input.shape))
-    run = plan(operation, spec, input.shape[-3:], name_of(input.dtype)).run
-    result: Array = run(
-        ready(as_batch("input", input)), ready(as_batch("grad_output", grad_output))
-    )
-    return result
-
-
-def _shape(argument: str, size: Sequence[int]) -> Shape:
-    return tuple(whole(argument, number, minimum=0) for number in check_sequence(argument, size))
-
-
-_conv2d, _conv_transpose2d = kept(conv2d_spec), kept(conv_transpose2d_spec)
-
-
-@kept
-def _max_pooled(input_size: Sequence[int], *layer: Any) -> tuple[MaxPool2dSpec, Shape, Shape]:
-    """Return the layer, the size of its input, and that of its output."""
-    spec = MaxPool2dSpec(*layer)
-    shape = _shape("input_size", input_size)
-    return spec, shape, output_shape(spec, shape, "input_size")
-
-
-@kept
-def _avg_pooled(input_size: Sequence[int], *layer: Any) -> tuple[AvgPool2dSpec, Shape, Shape]:
-    """Return the layer, the size of its input, and that of its output."""
-    spec = AvgPool2dSpec(*layer)
-    shape = _shape("input_size", input_size)
-    return spec, shape, output_shape(spec, shape, "input_size")
+    return of_unpooled(grad_output, indices)

@@ -26,7 +26,7 @@ class _Packed(torch.nn.Module):
 
     def _kept(self) -> Packing | None:
         """Return what holds the packed weights, or None if they mustn't be kept now."""
-        if self.training or is_dynamo_compiling():
+        if self.training:
             return None
         packing = self.__dict__.get("_packing")
         if packing is None:
@@ -53,16 +53,17 @@ class Conv2d(_Packed, torch.nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return (N, C_out, OH, OW) for (N, C_in, H, W), or both without N."""
+        weight = None if is_dynamo_compiling() else self._parameters.get("weight")
+        if weight is None:  # so it is if it is parametrized, too
+            return self._conv_forward(input, self.weight, self.bias)
+        bias = self._parameters.get("bias")  # 0.4 us less than `self.bias`
         packing = self._kept()
         if packing is not None:
-            own = self._parameters
-            weight = own.get("weight")  # none, if it is parametrized
-            if weight is not None:
-                layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-                output = packing.convolve(input, weight, own.get("bias"), conv2d_spec, layer)
-                if output is not None:
-                    return output
-        return self._conv_forward(input, self.weight, self.bias)
+            layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
+            output = packing.convolve(input, weight, bias, conv2d_spec, layer)
+            if output is not None:
+                return output
+        return self._conv_forward(input, weight, bias)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return conv2d(
@@ -101,7 +102,7 @@ class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
             )
         layer: tuple[Any, ...]
         layer = self.stride, self.padding, tuple(extra), self.groups, self.dilation
-        packing = self._kept()
+        packing = None if is_dynamo_compiling() else self._kept()
         if packing is not None:
             own = self._parameters
             weight = own.get("weight")
