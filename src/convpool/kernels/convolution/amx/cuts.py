@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,12 @@ from convpool.spec import Conv2dSpec
 Array = NDArray[Any]
 
 _LINE, _VECTOR = 64, 16
-_PIECES = 768 << 10  # bytes of a block's pixels, which stay in the second cache
+_PIECES = 768 << 10, 3 << 20  # bytes of a block's pixels: in the second cache, or few blocks
 _MOST_PIECES = 4 << 20
 _PANEL = 256 << 10  # bytes of it for a chunk of channels
 _POSITIONS = 1024  # of a block
 _SEGMENT = 36  # steps that are summed in one go: their weights are 216 KB
-_SECOND_CACHE = 1 << 20  # bytes of it for weights
+_SECOND_CACHE = 1 << 20  # bytes of it for weights, or for pixels
 _PRODUCTS = 6  # of pieces, for each of two numbers
 _IMAGES = 2  # that come at a time where weights are packed for them
 _FLOAT = 4
@@ -40,6 +41,9 @@ _WORTH_THREADS = 1 << 16  # weights to split
 @dataclass(frozen=True)
 class AmxCuts(Cuts):
     """The cuts of a layer whose products are those of matrices."""
+
+    most: int
+    """Bytes of a block's pixels, if there can be so few."""
 
     @cached_property
     def folded(self) -> bool:
@@ -67,7 +71,7 @@ class AmxCuts(Cuts):
         extent = vertical.extent
         if self.folded:  # taps have rows of products of their own
             slots, extent = 1, 0
-        fitting = _PIECES // (self.rows_of_products * 2 * PIECES) // slots  # positions
+        fitting = self.most // (self.rows_of_products * 2 * PIECES) // slots  # positions
         columns = horizontal.longest
         if vertical.longest == 1:  # a plane of pixels that don't meet is one long row
             columns = even(columns, min(max(fitting, FILTERS), _POSITIONS))
@@ -89,27 +93,37 @@ class AmxCuts(Cuts):
     def pays(self, *, packs: bool) -> bool:
         """Tell whether it is faster than multiplying and adding, weights packed in the call or not.
 
-        Counted in cycles. Fitted to 60 layers: 28 an instruction of 16 filters, with what loads its
-        operands; 180 to finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to
-        split it; 0.04 a byte of weights that outgrow the second cache; 1,100 to begin a block. That
-        was right to 10 % for half of the layers, and to 25 % for all but two. A weight is packed in
-        2 cycles, or in 1 for multiplying and adding.
+        A weight is packed in 2 cycles, or in 1 for multiplying and adding.
         """
-        problem = self.problem
-        halves = up(problem.filters, 8) / ROWS
-        mine = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 28 + 180)
-        mine += 0.7 * self.rows_of_products * self.width + 1100
-        if not self.is_plain:
-            mine += 0.7 * problem.channels * self.channel_gap / _FLOAT
-        if self._weights > _SECOND_CACHE:
-            mine += 0.04 * self._weights
-        mine *= self.blocks
+        problem, mine = self.problem, self.cycles
         others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
         if packs:
             weights = problem.channels * problem.filters * problem.taps
             mine += 2 * weights / _IMAGES
             others += weights / _IMAGES
         return 1.05 * mine < others and self._pieces <= _MOST_PIECES
+
+    @cached_property
+    def cycles(self) -> float:
+        """About how many cycles an image's group takes.
+
+        Fitted to 60 layers: 28 an instruction of 16 filters, with what loads its operands; 180 to
+        finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to split it; 0.04 a byte
+        of weights that outgrow the second cache, 0.1 one of pixels, for each block of filters;
+        1,100 to begin a block. That was right to 10 % for half of the layers, and to 25 % for all
+        but two.
+        """
+        problem = self.problem
+        halves = up(problem.filters, 8) / ROWS
+        cycles = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 28 + 180)
+        cycles += 0.7 * self.rows_of_products * self.width + 1100
+        if not self.is_plain:
+            cycles += 0.7 * problem.channels * self.channel_gap / _FLOAT
+        if self._weights > _SECOND_CACHE:
+            cycles += 0.04 * self._weights
+        if self._pieces > _SECOND_CACHE:
+            cycles += 0.1 * self._pieces * self.blocking.filter_blocks
+        return cycles * self.blocks
 
     @property
     def _pieces(self) -> int:
@@ -329,6 +343,11 @@ class AmxCuts(Cuts):
             in_order=int(np.array_equal(products, np.arange(len(products)) * _FLOAT)),
         )
         return np.array(told, np.int64)
+
+
+def best(*common: Any) -> AmxCuts:
+    """Return the faster of the cuts with few pixels in a block, and with many."""
+    return min((AmxCuts(*common, most=most) for most in _PIECES), key=attrgetter("cycles"))
 
 
 def fits(problem: Problem) -> bool:
