@@ -75,7 +75,7 @@ class Convolution:
         self._tiled: dict[bool, amx.AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
-            tiled = {planar: amx.best(*common, planar) for planar in (True, False)}
+            tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
         self._short: dict[bool, WinogradCuts] = {}

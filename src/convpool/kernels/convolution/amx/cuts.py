@@ -20,6 +20,7 @@ from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycl
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.panel import BY_VECTOR
 from convpool.kernels.convolution.record import Record
+from convpool.kernels.convolution.sharing import SharingCuts
 from convpool.kernels.jit import Program
 from convpool.spec import Conv2dSpec
 
@@ -39,7 +40,7 @@ _WORTH_THREADS = 1 << 16  # weights to split
 
 
 @dataclass(frozen=True)
-class AmxCuts(Cuts):
+class AmxCuts(SharingCuts):
     """The cuts of a layer whose products are those of matrices."""
 
     most: int
@@ -277,10 +278,6 @@ class AmxCuts(Cuts):
         return np.concatenate([known, np.array(told, np.int64)])
 
     @cached_property
-    def _known(self) -> Record:
-        return Record(*self.record[: len(Record._fields)].tolist())
-
-    @cached_property
     def segment(self) -> int:
         """Steps that are summed in one go, in pieces of about one size."""
         return even(self.steps, _SEGMENT)
@@ -291,26 +288,6 @@ class AmxCuts(Cuts):
         vertical, horizontal = self.problem.vertical, self.problem.horizontal
         way = self.blocking
         return -(-vertical.longest // way.rows) * -(-horizontal.longest // way.columns)
-
-    def work(self, batch: int, threads: int) -> tuple[Array, int]:
-        """Share the filters where there are too few blocks; each share splits the input."""
-        units = batch * self.units
-        if units % threads == 0 or units >= 4 * threads:
-            return self.record, units
-        shares = min(threads, self.blocking.filter_blocks)
-        record = self.record.copy()
-        held = -(-self.blocking.filter_blocks // shares)
-        record[Record._fields.index("held")] = held
-        return record, units * -(-self.blocking.filter_blocks // held)
-
-    def tell_spoiled(self, record: Array, batch: int) -> Array:
-        """Return numbers, one an image, of which a run makes 1 where its output isn't all finite.
-
-        There an infinity became NaN; or it is too small to be trusted.
-        """
-        spoiled = np.zeros(batch, np.int64)
-        record[len(Record._fields)] = spoiled.ctypes.data
-        return spoiled
 
     def _program(self, reading: int) -> Program:
         register = self.machine.vector // self.problem.itemsize
@@ -345,9 +322,10 @@ class AmxCuts(Cuts):
         return np.array(told, np.int64)
 
 
-def best(*common: Any) -> AmxCuts:
-    """Return the faster of the cuts with few pixels in a block, and with many."""
-    return min((AmxCuts(*common, most=most) for most in _PIECES), key=attrgetter("cycles"))
+def best(cuts: Cuts) -> AmxCuts:
+    """Return the faster of the cuts with few pixels in a block, and with many, for a layer's."""
+    common = cuts.spec, cuts.problem, cuts.machine, cuts.number, cuts.planar
+    return min((AmxCuts(*common, most) for most in _PIECES), key=attrgetter("cycles"))
 
 
 def fits(problem: Problem) -> bool:
