@@ -27,7 +27,7 @@ from convpool.functional.apply import convolve, pool, unpool
 
 
 class Convolution(SingleLevel):
-    """A convolution, or a transposed one.
+    """A convolution, or a transposed one, of weights that are being trained: in batches.
 
     Like those below it is applied to the tensors, to their arrays, and to the layer's `Calls`.
     """
@@ -37,7 +37,7 @@ class Convolution(SingleLevel):
         """Return the output."""
         arrays, ctx.calls = rest
         ctx.save_for_backward(input, weight)
-        output: Tensor = on_arrays(partial(convolve, ctx.calls), arrays)
+        output: Tensor = on_arrays(partial(convolve, ctx.calls, often=True), arrays)
         return output
 
     @staticmethod

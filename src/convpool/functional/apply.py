@@ -22,7 +22,7 @@ from convpool.functional.arrays import (
     ready,
 )
 from convpool.functional.calls import Call, Calls, calls_of
-from convpool.request import check_cells
+from convpool.request import ConvolutionOperator, check_cells
 from convpool.spec import (
     AvgPool2dSpec,
     ConvolutionSpec,
@@ -97,16 +97,30 @@ def _takes(layer: LayerSpec, argument: str) -> bool:
 
 
 def convolve(
-    calls: Calls, input: Array, weight: Array, bias: Array | None, out: Array | None = None
+    calls: Calls,
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    out: Array | None = None,
+    *,
+    often: bool = False,
 ) -> Array:
-    """Convolve images, or stamp them; a bias takes part if it is given."""
+    """Convolve images, or stamp them; a bias takes part if it is given.
+
+    `often` says that the weights meet a large batch, as in training, and are packed accordingly.
+    """
     call, given = calls.of(input), (input, weight, bias)
     weight = call.fit("weight", weight, calls.weight_shape)
     if bias is not None:
         bias = call.fit("bias", bias, calls.bias_shape)
     arrays = (call.batch(ready(input)), weight, bias)
-    output: Array = call.carry_out(call.operator, arrays, out, given)
-    return output
+    if not often:
+        output: Array = call.carry_out(call.operator, arrays, out, given)
+        return output
+    operator = cast("ConvolutionOperator", call.operator)
+    packed = operator.pack(weight, bias)
+    trained: Array = call.carry_out(operator.run, (arrays[0], packed), out, given)
+    return trained
 
 
 def pool(calls: Calls, input: Array, out: Array | None = None) -> Any:
