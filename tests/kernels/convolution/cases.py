@@ -118,7 +118,7 @@ def programs_of(run: Callable[[], object]) -> list[Program]:
     def note(program: Program, *_arguments: object, **_options: object) -> None:
         needed.append(program)
 
-    with patch.object(Program, "__call__", note):
+    with patch.object(Program, "__call__", note), patch.object(memory, "_POISONED", new=False):
         run()
     return needed
 
