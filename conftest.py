@@ -1,3 +1,5 @@
+"""How many processes the tests run in."""
+
 import pytest
 
 

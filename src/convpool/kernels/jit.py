@@ -7,8 +7,8 @@ Measured facts behind it (Numba 0.68):
   kernels, of the CPU and of the versions instead.
 - A truncated cache file raises when it is loaded: it is deleted and compiled anew.
 - Numba numbers the files of a function's signatures in an index. Two processes that compile two of
-  them at once take the same number: of 3,000 such pairs, some 60 lost one of the two, and 2 led from
-  one signature to the machine code of the other, for good. So each has a name of its own here.
+  them at once take the same number: of 3,000 such pairs, some 60 lost one of the two, and 2 led
+  from one signature to the machine code of the other, for good. Here each has a name of its own.
 - After a fork, OpenMP's threads are gone and a parallel region in the child hangs: the child runs
   the serial twin.
 """
