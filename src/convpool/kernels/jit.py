@@ -228,7 +228,7 @@ class _KernelCache(caching.FunctionCache):
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
-        except OSError:  # a read-only or full disk
+        except Exception:  # noqa: BLE001 (a read-only or full disk, or code that can't be kept)
             self.disable()
 
     def _forget(self) -> None:
