@@ -1,6 +1,6 @@
 """The layers: PyTorch's own modules, whose forward goes through the functions of `bridge`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,8 @@ from torch.compiler import is_dynamo_compiling
 from convpool.bridge import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, max_unpool2d
 from convpool.bridge.packing import Packing
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.request import NO_ACTIVATION
+from convpool.spec import Activation, ConvolutionSpec
 
 for _name in ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"):
     torch.fx.wrap(_name)  # one node in a model that is traced
@@ -24,14 +26,31 @@ class _Packed(torch.nn.Module):
 
     _packing: Packing | None = None
 
-    def _kept(self) -> Packing | None:
-        """Return what holds the packed weights, or None if they mustn't be kept now."""
+    def _by_kept(
+        self,
+        input: Tensor,
+        spec: Callable[..., ConvolutionSpec],
+        layer: tuple[Any, ...],
+        activation: Activation = NO_ACTIVATION,
+        residual: Tensor | None = None,
+    ) -> Tensor | None:
+        """Return the convolution by packed weights, or None if they mustn't be kept now.
+
+        The arguments are those of `Packing.convolve`.
+        """
         if self.training or is_dynamo_compiling():
             return None
         packing = self.__dict__.get("_packing")
         if packing is None:
             packing = self.__dict__["_packing"] = Packing()
-        return packing
+        own = self._parameters
+        weight = own.get("weight")
+        if weight is None:  # it is parametrized
+            return None
+        result: Tensor | None = packing.convolve(
+            input, weight, own.get("bias"), spec, layer, activation, residual
+        )
+        return result
 
     def train(self, mode: bool = True) -> "_Packed":
         """Set training, or evaluation."""
@@ -53,15 +72,10 @@ class Conv2d(_Packed, torch.nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return (N, C_out, OH, OW) for (N, C_in, H, W), or both without N."""
-        packing = self._kept()
-        if packing is not None:
-            own = self._parameters
-            weight = own.get("weight")  # none, if it is parametrized
-            if weight is not None:
-                layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-                output = packing.convolve(input, weight, own.get("bias"), conv2d_spec, layer)
-                if output is not None:
-                    return output
+        layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
+        output = self._by_kept(input, conv2d_spec, layer)
+        if output is not None:
+            return output
         return self._conv_forward(input, self.weight, self.bias)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -88,6 +102,14 @@ class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """Return (N, C_out, OH, OW) for (N, C_in, H, W), of `output_size` if it is given."""
+        layer = self._layer(input, output_size)
+        output = self._by_kept(input, conv_transpose2d_spec, layer)
+        if output is not None:
+            return output
+        return conv_transpose2d(input, self.weight, self.bias, *layer)
+
+    def _layer(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[Any, ...]:
+        """Return the arguments after the bias."""
         extra = self.output_padding
         if output_size is not None:
             extra = self._output_padding(  # type: ignore[assignment]
@@ -99,18 +121,7 @@ class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
                 2,
                 self.dilation,  # type: ignore[arg-type]
             )
-        layer: tuple[Any, ...]
-        layer = self.stride, self.padding, tuple(extra), self.groups, self.dilation
-        packing = self._kept()
-        if packing is not None:
-            own = self._parameters
-            weight = own.get("weight")
-            if weight is not None:
-                bias, spec = own.get("bias"), conv_transpose2d_spec
-                output = packing.convolve(input, weight, bias, spec, layer)
-                if output is not None:
-                    return output
-        return conv_transpose2d(input, self.weight, self.bias, *layer)  # type: ignore[arg-type]
+        return self.stride, self.padding, tuple(extra), self.groups, self.dilation
 
 
 class MaxPool2d(torch.nn.MaxPool2d):
