@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -23,9 +22,6 @@ from convpool.spec import (
     MaxPool2dSpec,
     MaxUnpool2dSpec,
 )
-
-settings.register_profile("no deadline", deadline=None)  # the first call into PyTorch imports much
-settings.load_profile("no deadline")
 
 SIZE, KERNEL, STRIDE, DILATION = (
     st.integers(1, 14),

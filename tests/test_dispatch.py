@@ -10,6 +10,7 @@ from convpool import dispatch, reference
 from convpool import functional as F  # noqa: N812
 from convpool.dispatch import ENGINES, Engine, Plan, plan
 from convpool.functional.calls import forget
+from convpool.precisions import precision
 from convpool.request import Request
 from convpool.spec import AvgPool2dSpec, Conv2dSpec, LayerSpec, MaxPool2dSpec
 from tests.functional.calls import BASE, ours
@@ -185,3 +186,16 @@ def test_operators_get_plain_arrays(
         assert type(array) is np.ndarray
         assert array.dtype.isnative
         assert array.flags.aligned
+
+
+def test_the_way_is_told() -> None:
+    """In the precision of the running context."""
+    wide = plan("conv2d", Conv2dSpec(64, 64, 3, padding=1), (64, 56, 56), "float32")
+    last = wide.explain().splitlines()[-1]
+    assert last == "chosen: kernels (short convolutions, 4x4 outputs of 3x3 taps)"
+    with precision("strict"):
+        assert wide.way in ("products of matrices on AMX", "vectors across pixels")
+    double = plan("conv2d", Conv2dSpec(64, 64, 3), (64, 56, 56), "float64")
+    assert double.way.startswith("vectors across ")
+    assert plan("conv2d", Conv2dSpec(1, 1, 3), (1, 5, 5), "float32").way == "plain loops"
+    assert plan(*CALL).way == ""

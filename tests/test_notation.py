@@ -233,10 +233,10 @@ def test_long_text() -> None:
     assert parse_layer(longest) == MaxPool2dSpec(3)
     with pytest.raises(ArgumentError, match="at most 1000 characters"):
         parse_layer(longest + " ")
-    start = time.perf_counter()
+    start = time.process_time()  # not the clock: other tests run beside this one
     with pytest.raises(ArgumentError, match="at most 1000 characters"):
         parse_layer("(" * 10_000_000)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 FRAGMENTS = [

@@ -63,6 +63,7 @@ def test_random_weights_have_pytorchs_bounds_and_depend_on_the_seed() -> None:
     first, again, other = (given(random_weights([layer], seed)[0]) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.weight, again.weight)
     assert (first.weight != other.weight).any()
+    torch.manual_seed(0)  # else the largest of 64 biases is off by a twentieth one time in 27
     theirs = torch.nn.Conv2d(16, 64, 3).state_dict()
     for name in ("weight", "bias"):
         bound = float(theirs[name].abs().max())

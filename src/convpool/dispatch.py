@@ -40,6 +40,11 @@ class Plan:
     """The function of the arrays; the layer is in it. That of a convolution is a
     `ConvolutionOperator`."""
 
+    @property
+    def way(self) -> str:
+        """How the engine computes it, in a few words, where it has several ways."""
+        return getattr(self.run, "way", "")
+
     def explain(self) -> str:
         """Return the choice as text, one line an engine.
 
@@ -56,7 +61,7 @@ class Plan:
             f"{request.operation} of {request.spec}",
             f"on {request.image_shape} {request.dtype}",
             *(f"refused: {name} ({reason})" for name, reason in self.refusals),
-            f"chosen: {self.engine}",
+            f"chosen: {self.engine}" + (f" ({self.way})" if self.way else ""),
         ]
         return "\n".join(lines)
 

@@ -22,8 +22,8 @@ def precision(mode: str) -> AbstractContextManager[None]:
     Args:
         mode: "fast": a float32 convolution of 3x3 taps and stride 1 may take short convolutions
             (errors up to 1e-5 of the output's root mean square, measured on normal numbers and up
-            to 512 channels). "strict": it is summed product by product (about 1.5e-6). All others
-            are computed alike in both.
+            to 512 channels). "strict": all products are summed (about 1.5e-6), by functions as by
+            bound layers, to the same bits. All others are computed alike in both.
 
     Raises:
         ArgumentError: there is no such mode.

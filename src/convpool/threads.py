@@ -58,6 +58,8 @@ class using:  # noqa: N801  (a verb, as contextlib's are)
         1
     """
 
+    __slots__ = ("_before", "_caller", "_count")
+
     def __init__(self, n: int) -> None:
         self._count = min(n, MOST)
 

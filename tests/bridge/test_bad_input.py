@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from convpool import bridge
+from convpool import bridge, nn
 from convpool.errors import ArgumentError, ArgumentTypeError, DtypeError
 
 X, W = torch.randn(1, 2, 5, 5), torch.randn(3, 2, 3, 3)
@@ -27,6 +27,36 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: bridge.conv2d(X, W.double().requires_grad_()),
         DtypeError,
         "weight has dtype float64, but must have the input's, float32",
+    ),
+    "dtypes that no kernel takes": (
+        lambda: bridge.conv2d(X.bfloat16(), W),
+        DtypeError,
+        "weight has dtype torch.float32, but must have the input's, torch.bfloat16",
+    ),
+    "bytes for a layer of floats": (
+        lambda: nn.Conv2d(2, 3, 3).eval()(X.byte()),
+        DtypeError,
+        "weight has dtype torch.float32, but must have the input's, torch.uint8",
+    ),
+    "a layer without memory": (
+        lambda: nn.Conv2d(2, 3, 3, device="meta").eval()(X),
+        ArgumentError,
+        "device of weight is 'meta', but must be the first tensor's, cpu",
+    ),
+    "indices elsewhere": (
+        lambda: bridge.max_unpool2d(X, X.long().to("meta"), 2),
+        ArgumentError,
+        "device of indices is 'meta', but must be the first tensor's, cpu",
+    ),
+    "nothing, among tensors": (
+        lambda: bridge.conv2d(None, W),  # type: ignore[arg-type]
+        ArgumentTypeError,
+        r"input is None \(NoneType\), but must be a tensor",
+    ),
+    "nothing to pool, among tensors": (
+        lambda: nn.MaxPool2d(2)(None),
+        ArgumentTypeError,
+        r"input is None \(NoneType\), but must be a tensor",
     ),
     "bias": (
         lambda: bridge.conv2d(X, W, torch.zeros(4)),
@@ -75,6 +105,20 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ArgumentError,
         "indices is -1, but must be from 0 to 3",
     ),
+    "an index beyond the plane, with gradients": (
+        lambda: bridge.max_unpool2d(
+            torch.ones(1, 1, 1, requires_grad=True), torch.full((1, 1, 1), 9), 2
+        ),
+        ArgumentError,
+        "indices is 9, but must be from 0 to 3",
+    ),
+    "half-long indices": (
+        lambda: bridge.max_pool2d_backward(
+            torch.ones(1, 1, 1), torch.zeros(1, 1, 1, dtype=torch.int32), (1, 2, 2), 2
+        ),
+        DtypeError,
+        "indices has dtype int32, but must have int64",
+    ),
     "indices' type": (
         lambda: bridge.max_unpool2d(X, torch.ones(1, 2, 5, 5), 2),
         DtypeError,
@@ -110,6 +154,11 @@ def test_quantized_tensors_go_to_torch() -> None:
     assert torch.equal(found.dequantize(), bridge.max_pool2d(quantized.dequantize(), 2))
     with pytest.raises(NotImplementedError):
         bridge.conv2d(quantized, W)
+
+
+def test_tensors_of_mkldnn_go_to_torch() -> None:
+    found = bridge.conv2d(X.to_mkldnn(), W)
+    torch.testing.assert_close(found.to_dense(), bridge.conv2d(X, W), rtol=1e-4, atol=1e-4)
 
 
 def test_a_mistake_in_the_backward_names_the_argument() -> None:

@@ -101,3 +101,14 @@ def test_jit_trace() -> None:
     with torch.no_grad():
         traced = torch.jit.trace(layer, images)
         torch.testing.assert_close(traced(other), layer(other))
+
+
+def test_compiled_autograd_follows_gradients() -> None:
+    model = torch.nn.Sequential(nn.Conv2d(2, 3, 3), nn.MaxPool2d(2), nn.AvgPool2d(2, 1))
+    weight: Any = model[0].weight
+    images = torch.randn(1, 2, 8, 8)
+    (expected,) = torch.autograd.grad(model(images).sum(), weight)
+    output = model(images).sum()
+    with torch._dynamo.compiled_autograd._enable(torch.compile(backend="eager")):
+        output.backward()
+    torch.testing.assert_close(weight.grad, expected)

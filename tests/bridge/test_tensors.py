@@ -13,6 +13,7 @@ from torch.nn import functional as theirs
 
 from convpool import bridge, functional
 from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.functional.apply import pool
 from convpool.threads import get_num_threads
 
 LAST = torch.channels_last
@@ -100,7 +101,7 @@ def test_other_types_go_to_torch(dtype: torch.dtype) -> None:
 
 def test_the_choice_is_explained() -> None:
     told = bridge.explain("Conv2d(2, 3, 3)", images(1, 2, 5, 5))
-    assert told.endswith("chosen: kernels")
+    assert told.endswith("chosen: kernels (plain loops)")
     told = bridge.explain("Conv2d(2, 3, 3)", torch.ones(1, 2, 5, 5, dtype=torch.int64))
     assert "refused: kernels (no kernel for int64 on cpu)\nchosen: PyTorch's own operator" in told
     with pytest.raises(ArgumentError, match="of 2 channels"):
@@ -157,13 +158,13 @@ def test_out() -> None:
 
 @pytest.mark.skipif(get_num_threads() < 2, reason="one core")
 def test_torchs_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, original = [], functional.max_pool2d
+    seen, original = [], pool
 
     def watched(*given: Any) -> Any:
         seen.append(get_num_threads())
         return original(*given)
 
-    monkeypatch.setattr(functional, "max_pool2d", watched)
+    monkeypatch.setattr("convpool.bridge.functions.pool", watched)
     before = torch.get_num_threads()
     try:
         for count in (1, 2):

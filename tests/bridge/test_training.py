@@ -1,8 +1,7 @@
 """A net trains as with PyTorch's layers, alone and with a twin process."""
 
-import os
-import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,9 +53,8 @@ def test_checkpointing_and_gradient_accumulation() -> None:
         torch.testing.assert_close(parameter.grad, gradient)
 
 
-def _train_in_parallel(rank: int, port: int, results: Any) -> None:
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+def _train_in_parallel(rank: int, meeting: str, results: Any) -> None:
+    torch.distributed.init_process_group("gloo", meeting, rank=rank, world_size=2)
     torch.set_num_threads(1)
     model = torch.nn.parallel.DistributedDataParallel(net(nn))
     trained(model, 3, rank)
@@ -66,12 +64,11 @@ def _train_in_parallel(rank: int, port: int, results: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo over the loopback")
-def test_two_processes() -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
+def test_two_processes(tmp_path: Path) -> None:
+    """They meet in a file, since a port that is free now may be another test's soon."""
+    meeting = (tmp_path / "meeting").as_uri()
     results = multiprocessing.get_context("spawn").SimpleQueue()
-    multiprocessing.spawn(_train_in_parallel, (port, results), nprocs=2)  # type: ignore[attr-defined]
+    multiprocessing.spawn(_train_in_parallel, (meeting, results), nprocs=2)  # type: ignore[attr-defined]
     first, second = results.get(), results.get()
     assert first == second
     alone = net(nn)

@@ -44,7 +44,7 @@ def test_both_twins_are_compiled_and_the_second_run_finds_them(tmp_path: Path) -
     """Max pooling has a kernel that drops NaN and one that keeps it."""
     count, seconds = warm(tmp_path)
     assert count == 4
-    files = sorted(path.name for path in tmp_path.rglob("*.nbi"))
+    files = sorted(path.name for path in tmp_path.rglob("*.nbc"))
     for twin in ("drop-parallel", "drop-serial", "keep-parallel", "keep-serial"):
         assert any(twin in name for name in files)
     again, soon = warm(tmp_path)
@@ -55,7 +55,7 @@ def test_both_twins_are_compiled_and_the_second_run_finds_them(tmp_path: Path) -
 def test_gradients_where_they_are_asked_for(tmp_path: Path) -> None:
     layers = SHORT.replace('(("MaxPool2d(2)", (1, 64, 32, 32)),)', str(TRAINED))
     warm(tmp_path, layers.replace('"float64"', '"float64", "--training"'))
-    files = "\n".join(path.name for path in tmp_path.rglob("*.nbi"))
+    files = "\n".join(path.name for path in tmp_path.rglob("*.nbc"))
     for name in ("weights-float64", "weights-finish", "bias-planes", "scatter", "share"):
         assert name in files
 

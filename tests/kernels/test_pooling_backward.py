@@ -73,6 +73,27 @@ def test_average_pooling(
         assert_close(run(plane, layout(gradient)), expected)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("width", [1, 15, 33, 70])
+def test_average_pooling_of_wide_planes(width: int, dtype: str) -> None:
+    """Of more windows than a vector has lanes, narrow ones and others, with columns left over."""
+    for spec in (
+        AvgPool2dSpec(2, 2, 1, ceil_mode=True),
+        AvgPool2dSpec((2, 3), (3, 1), (1, 1), count_include_pad=False),
+        AvgPool2dSpec((3, 5), 2, (1, 2)),
+        AvgPool2dSpec((2, 1), (1, 4)),
+        AvgPool2dSpec((1, 7), 6, (0, 3), divisor_override=3),
+    ):
+        shape = (2, 3, 6, width)
+        if not takes(spec, shape):
+            continue
+        gradient = noise(output_shape(spec, shape), dtype)
+        expected = reference.avg_pool2d_backward(spec, shape[2:], gradient)
+        run = backward("avg_pool2d_backward", spec, shape, dtype)
+        for layout in (SAME, LAST):
+            assert_close(run(shape[2:], layout(gradient)), expected)
+
+
 @pytest.mark.parametrize("dtype", [*FLOATS, "int8", "uint64", "bool"])
 def test_unpooling(dtype: str) -> None:
     spec = MaxUnpool2dSpec(1)

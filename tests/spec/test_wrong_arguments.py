@@ -211,8 +211,8 @@ def test_monster(monster: str) -> None:
         for argument in inspect.signature(LAYERS[name]).parameters:
             if isinstance(value, int) and argument == "divisor_override":
                 continue  # it may be any whole number but 0
-            start = time.perf_counter()
+            start = time.process_time()  # not the clock: other tests run beside this one
             message = str(error_of(name, {argument: value}))
-            assert time.perf_counter() - start < 1, argument
+            assert time.process_time() - start < 1, argument
             assert message.startswith(argument)
             assert len(message) < 400, argument

@@ -13,6 +13,7 @@ from convpool.bridge.backward import (
     max_pool2d_backward,
     max_unpool2d_backward,
 )
+from convpool.bridge.binding import array, call_bound
 from convpool.bridge.explanation import explain
 from convpool.bridge.functions import (
     avg_pool2d,
@@ -24,8 +25,10 @@ from convpool.bridge.functions import (
 from convpool.bridge.gradients import register
 
 __all__ = [
+    "array",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "call_bound",
     "conv2d",
     "conv2d_input",
     "conv2d_weight",

@@ -9,19 +9,19 @@ from torch import Tensor
 
 from convpool import functional
 from convpool.bridge.library import call
-from convpool.bridge.operators import four
+from convpool.bridge.operators import numbers
 from convpool.bridge.tensors import check_tensors
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.spec import AvgPool2dSpec, MaxPool2dSpec
 
-Numbers = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+Numbering = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
-def _on_tensors(name: str, leading: tuple[str, ...], numbers: Numbers) -> Callable[..., Tensor]:
+def _on_tensors(name: str, leading: tuple[str, ...], numbering: Numbering) -> Callable[..., Tensor]:
     """Return a function of `functional.gradients` for tensors.
 
     `leading` are its arguments before those of the layer, as the operator of the same name takes
-    them, and `numbers` makes the operator's other ones of all that was given.
+    them, and `numbering` makes the operator's other ones of all that was given.
     """
     function = getattr(functional, name)
     signature = inspect.signature(function)
@@ -32,7 +32,7 @@ def _on_tensors(name: str, leading: tuple[str, ...], numbers: Numbers) -> Callab
         bound.apply_defaults()
         given = bound.arguments
         check_tensors(**{key: given[key] for key in leading if not key.endswith("size")})
-        result: Tensor = call(name, *(given[key] for key in leading), *numbers(given))
+        result: Tensor = call(name, *(given[key] for key in leading), *numbering(given))
         return result
 
     return gradient
@@ -44,27 +44,23 @@ def _weight_shape(given: Mapping[str, Any]) -> tuple[int, ...]:
 
 def _of_conv2d(given: Mapping[str, Any]) -> tuple[Any, ...]:
     keys = "stride", "padding", "dilation", "groups", "padding_mode"
-    spec = conv2d_spec(_weight_shape(given), *(given[key] for key in keys))
-    return spec.stride, four(spec.pads), spec.dilation, spec.groups, spec.padding_mode
+    return numbers(conv2d_spec(_weight_shape(given), *(given[key] for key in keys)))
 
 
 def _of_conv_transpose2d(given: Mapping[str, Any]) -> tuple[Any, ...]:
     keys = "stride", "padding", "output_padding", "groups", "dilation"
-    spec = conv_transpose2d_spec(_weight_shape(given), *(given[key] for key in keys))
-    return spec.stride, four(spec.pads), spec.output_padding, spec.groups, spec.dilation
+    return numbers(conv_transpose2d_spec(_weight_shape(given), *(given[key] for key in keys)))
 
 
 def _of_max_pool2d(given: Mapping[str, Any]) -> tuple[Any, ...]:
     kernel, stride, ceil_mode = given["kernel_size"], given["stride"], given["ceil_mode"]
-    spec = MaxPool2dSpec(kernel, stride, given["padding"], given["dilation"], ceil_mode=ceil_mode)
-    return spec.kernel_size, spec.stride, four(spec.pads), spec.dilation, spec.ceil_mode
+    padding, dilation = given["padding"], given["dilation"]
+    return numbers(MaxPool2dSpec(kernel, stride, padding, dilation, ceil_mode=ceil_mode))
 
 
 def _of_avg_pool2d(given: Mapping[str, Any]) -> tuple[Any, ...]:
     keys = "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"
-    spec = AvgPool2dSpec(*(given[key] for key in keys))
-    rest = spec.ceil_mode, spec.count_include_pad, spec.divisor_override
-    return spec.kernel_size, spec.stride, four(spec.pads), *rest
+    return numbers(AvgPool2dSpec(*(given[key] for key in keys)))
 
 
 _BY_INPUT = ("input_size", "weight", "grad_output")

@@ -1,36 +1,45 @@
 """The operators on tensors: the functions of `functional`, under the same names.
 
-Each has up to three ways. Tensors that are plain memory go to the kernels at once (`tensors.py`).
-Others of the CPU go through PyTorch's dispatcher (`operators.py`), which records gradients and
-serves transforms and compilers. Those that no kernel takes go to PyTorch's own operator
-(`native.py`).
+Each has up to four ways. Tensors that are plain memory go to the kernels at once (`tensors.py`), or
+if only a gradient is wanted, by `recording.py`. Others of the CPU go through PyTorch's dispatcher
+(`operators.py`), which serves transforms and compilers. Those that no kernel takes go to PyTorch's
+own operator (`native.py`).
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
-from convpool import functional
-from convpool.bridge import native
-from convpool.bridge.library import call, record
-from convpool.bridge.operators import four
+from convpool.bridge import native, recording
+from convpool.bridge.library import call
+from convpool.bridge.operators import numbers
 from convpool.bridge.tensors import (
     COMPARED,
     FLOATS,
-    Way,
+    any_autocast,
     arrays_of,
     check_dtypes,
     check_tensors,
     filled,
     on_arrays,
-    way_of,
+    on_images,
 )
 from convpool.errors import ArgumentTypeError
-from convpool.functional.calls import Calls, remembered
-from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.functional.apply import convolve, pool, unpool
+from convpool.functional.calls import Calls
+from convpool.functional.layers import (
+    avg_pool2d_calls,
+    conv2d_calls,
+    conv2d_spec,
+    conv_transpose2d_calls,
+    conv_transpose2d_spec,
+    max_pool2d_calls,
+    max_unpool2d_calls,
+)
 from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import IntOrPair, PaddingLike
 
@@ -53,28 +62,8 @@ def conv2d(
         >>> conv2d(torch.ones(1, 1, 3), torch.ones(1, 1, 1, 2))
         tensor([[[2., 2.]]])
     """
-    if not is_dynamo_compiling():
-        arrays = arrays_of(FLOATS, input, weight, bias)
-        if arrays is not None:
-            rest, mode = (stride, padding, dilation, groups), {"padding_mode": padding_mode}
-            if out is not None:
-                return filled(out, functional.conv2d, arrays, *rest, **mode)
-            result: Tensor = on_arrays(functional.conv2d, arrays, *rest, **mode)
-            return result
-    _no_out(out)
-    records = _records(FLOATS, input, weight, bias)
-    if not records:
-        check_tensors(input=input, weight=weight, bias=bias)
-    layer = tuple(map(int, weight.shape)), stride, padding, dilation, groups, padding_mode
-    spec = _layer(conv2d_spec, *layer, bias is not None)
-    if not records:
-        if not is_covered(input, FLOATS, casts=True):
-            return native.conv2d(spec, input, weight, bias)
-        _check_alike(input, weight, bias)
-    steps = spec.stride, four(spec.pads), spec.dilation
-    way = record if records else call
-    output: Tensor = way("conv2d", input, weight, bias, *steps, groups, padding_mode)
-    return output
+    layer = stride, padding, dilation, groups, padding_mode, bias is not None
+    return _convolution(conv2d_spec, layer, (input, weight, bias), out)
 
 
 def conv_transpose2d(
@@ -95,24 +84,8 @@ def conv_transpose2d(
         >>> conv_transpose2d(torch.ones(1, 1, 2), torch.tensor([[[[1.0, 2.0]]]]))
         tensor([[[1., 3., 2.]]])
     """
-    if not is_dynamo_compiling():
-        arrays = arrays_of(FLOATS, input, weight, bias)
-        if arrays is not None:
-            rest = stride, padding, output_padding, groups, dilation
-            if out is not None:
-                return filled(out, functional.conv_transpose2d, arrays, *rest)
-            result: Tensor = on_arrays(functional.conv_transpose2d, arrays, *rest)
-            return result
-    _no_out(out)
-    check_tensors(input=input, weight=weight, bias=bias)
-    layer = tuple(map(int, weight.shape)), stride, padding, output_padding, groups, dilation
-    spec = _layer(conv_transpose2d_spec, *layer, bias is not None)
-    if not is_covered(input, FLOATS, casts=True):
-        return native.conv_transpose2d(spec, input, weight, bias)
-    _check_alike(input, weight, bias)
-    steps = spec.stride, four(spec.pads), spec.output_padding, groups, spec.dilation
-    output: Tensor = call("conv_transpose2d", input, weight, bias, *steps)
-    return output
+    layer = stride, padding, output_padding, groups, dilation, bias is not None
+    return _convolution(conv_transpose2d_spec, layer, (input, weight, bias), out)
 
 
 def max_pool2d(
@@ -133,25 +106,24 @@ def max_pool2d(
         (tensor([[[5]]]), tensor([[[1]]]))
     """
     stride = _stride(stride)
+    window = kernel_size, stride, padding, dilation
     if not is_dynamo_compiling():
-        arrays = arrays_of(COMPARED, input)
-        if arrays is not None:
-            layer = kernel_size, stride, padding, dilation, ceil_mode, return_indices
-            if out is None:
-                return on_arrays(functional.max_pool2d, arrays, *layer)
-            return filled(out, functional.max_pool2d, arrays, *layer)
+        arrays, records = arrays_of(COMPARED, input)
+        if arrays is not None and not (records and out is not None):
+            # The gradient needs the indices.
+            calls = max_pool2d_calls(*window, return_indices or records, ceil_mode)
+            if not records:
+                return _run(partial(pool, calls), arrays, out)
+            pooled = recording.MaxPool2d.apply(input, arrays, calls)
+            return pooled if return_indices else pooled[0]
     _no_out(out)
-    records = _records(COMPARED, input)
-    if not records:
-        check_tensors(input=input)
-    spec = _layer(MaxPool2dSpec, kernel_size, stride, padding, dilation, return_indices, ceil_mode)
-    if not records and not is_covered(input, COMPARED):
+    check_tensors(input=input)
+    spec = _layer(MaxPool2dSpec, *window, return_indices, ceil_mode)
+    if not is_covered(input, COMPARED):
         return native.max_pool2d(spec, input)
-    rest = spec.kernel_size, spec.stride, four(spec.pads), spec.dilation, spec.ceil_mode
     if not return_indices and not (torch.is_grad_enabled() and input.requires_grad):
-        return call("max_pool2d", input, *rest)
-    way = record if records else call
-    pooled = way("max_pool2d_with_indices", input, *rest)  # the gradient needs the indices
+        return call("max_pool2d", input, *numbers(spec))
+    pooled = call("max_pool2d_with_indices", input, *numbers(spec))
     return pooled if return_indices else pooled[0]
 
 
@@ -172,25 +144,24 @@ def avg_pool2d(
         >>> avg_pool2d(torch.tensor([[[1.0, 2.0], [3.0, 6.0]]]), 2)
         tensor([[[3.]]])
     """
-    stride = _stride(stride)
+    window = kernel_size, _stride(stride), padding
+    layer = *window, ceil_mode, count_include_pad, divisor_override
     if not is_dynamo_compiling():
-        arrays = arrays_of(FLOATS, input)
-        if arrays is not None:
-            layer = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-            if out is None:
-                result: Tensor = on_arrays(functional.avg_pool2d, arrays, *layer)
-                return result
-            return filled(out, functional.avg_pool2d, arrays, *layer)
+        arrays, records = arrays_of(FLOATS, input)
+        if arrays is not None and not (records and out is not None):
+            calls = avg_pool2d_calls(*layer)
+            means: Tensor
+            if records:
+                means = recording.AvgPool2d.apply(input, arrays, calls)
+            else:
+                means = _run(partial(pool, calls), arrays, out)
+            return means
     _no_out(out)
     check_tensors(input=input)
-    spec = _layer(
-        AvgPool2dSpec, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
+    spec = _layer(AvgPool2dSpec, *layer)
     if not is_covered(input, FLOATS):
         return native.avg_pool2d(spec, input)
-    window = spec.kernel_size, spec.stride, four(spec.pads)
-    rest = spec.ceil_mode, spec.count_include_pad, spec.divisor_override
-    output: Tensor = call("avg_pool2d", input, *window, *rest)
+    output: Tensor = call("avg_pool2d", input, *numbers(spec))
     return output
 
 
@@ -211,28 +182,64 @@ def max_unpool2d(
         tensor([[[0, 5],
                  [0, 0]]])
     """
-    stride = _stride(stride)
+    layer = kernel_size, _stride(stride), padding
     if not is_dynamo_compiling():
-        arrays = arrays_of(COMPARED, input, indices)
-        if arrays is not None:
-            layer = kernel_size, stride, padding, output_size
-            if out is None:
-                result: Tensor = on_arrays(functional.max_unpool2d, arrays, *layer)
-                return result
-            return filled(out, functional.max_unpool2d, arrays, *layer)
+        arrays, records = arrays_of(COMPARED, input, indices)
+        if arrays is not None and not (records and out is not None):
+            calls = max_unpool2d_calls(*layer)
+            places: Tensor
+            if records:
+                given = arrays, calls, output_size
+                places = recording.MaxUnpool2d.apply(input, indices, *given)
+            else:
+                places = _run(partial(unpool, calls, output_size=output_size), arrays, out)
+            return places
     _no_out(out)
     check_tensors(input=input, indices=indices)
-    spec = _layer(MaxUnpool2dSpec, kernel_size, stride, padding)
+    spec = _layer(MaxUnpool2dSpec, *layer)
     if not is_covered(input, COMPARED):
         return native.max_unpool2d(spec, input, indices, output_size)
-    window = spec.kernel_size, spec.stride, four(spec.pads)
-    output: Tensor = call("max_unpool2d", input, indices, *window, output_size)
+    output: Tensor = call("max_unpool2d", input, indices, *numbers(spec), output_size)
     return output
 
 
-def _records(dtypes: frozenset[torch.dtype], *tensors: Tensor | None) -> bool:
-    """Tell whether a gradient is wanted and nothing else goes on, so that no more need be asked."""
-    return not is_dynamo_compiling() and way_of(tensors, dtypes) is Way.RECORDED
+_Tensors = tuple[Tensor, Tensor, Tensor | None]
+
+
+def _convolution(
+    build: Callable[..., Any], layer: tuple[Any, ...], tensors: _Tensors, out: Tensor | None
+) -> Tensor:
+    """Carry out a convolution or a transposed one, a layer of the weights' shape and `layer`."""
+    if not is_dynamo_compiling():
+        arrays, records = arrays_of(FLOATS, *tensors)
+        if arrays is not None and not (records and out is not None):
+            calls = _KEPT[build](arrays[1].shape, *layer)
+            sums: Tensor
+            if records:
+                sums = recording.Convolution.apply(*tensors, arrays, calls)
+            else:
+                sums = _run(partial(convolve, calls), arrays, out)
+            return sums
+    _no_out(out)
+    images, weight, bias = tensors
+    check_tensors(input=images, weight=weight, bias=bias)
+    spec = _layer(build, tuple(map(int, weight.shape)), *layer)
+    if not any_autocast():
+        check_dtypes(input=images, weight=weight, bias=bias)
+    if not is_covered(images, FLOATS, casts=True):
+        return native.convolution(spec, *tensors)
+    name = "conv2d" if build is conv2d_spec else "conv_transpose2d"
+    output: Tensor = call(name, *tensors, *numbers(spec))
+    return output
+
+
+def _run(function: Callable[..., Any], arrays: list[Any], out: Tensor | None) -> Any:
+    """Return what a function makes of arrays, or `out` filled with it."""
+    if out is not None:
+        return filled(out, function, arrays)
+    if len(arrays) == 1 and arrays[0].ndim > 2:
+        return on_images(function, arrays[0])
+    return on_arrays(function, arrays)
 
 
 def _stride(stride: IntOrPair | None) -> IntOrPair | None:
@@ -248,30 +255,22 @@ def _layer(build: Callable[..., Any], *arguments: Any) -> Any:
 
 
 _KEPT: dict[Callable[..., Any], Callable[..., Calls]] = {
-    build: remembered(build)
-    for build in (
-        conv2d_spec,
-        conv_transpose2d_spec,
-        MaxPool2dSpec,
-        AvgPool2dSpec,
-        MaxUnpool2dSpec,
-    )
+    conv2d_spec: conv2d_calls,
+    conv_transpose2d_spec: conv_transpose2d_calls,
+    MaxPool2dSpec: max_pool2d_calls,
+    AvgPool2dSpec: avg_pool2d_calls,
+    MaxUnpool2dSpec: max_unpool2d_calls,
 }
 
 
 def is_covered(input: Tensor, dtypes: frozenset[torch.dtype], *, casts: bool = False) -> bool:
     """Tell whether the kernels take a tensor, after autocast's cast for operators that it casts."""
-    if not input.is_cpu and not input.is_meta:
+    if not (input.is_cpu or input.is_meta) or input.layout != torch.strided or input.is_nested:
         return False
     dtype = input.dtype
     if casts and input.is_cpu and torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")
     return dtype in dtypes
-
-
-def _check_alike(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    if not torch.is_autocast_enabled("cpu"):
-        check_dtypes(input=input, weight=weight, bias=bias)
 
 
 def _no_out(out: object) -> None:

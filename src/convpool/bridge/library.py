@@ -15,41 +15,33 @@ from torch.library import Library
 
 from convpool.bridge.layout import any_channels_last, new
 from convpool.bridge.operators import OPERATORS, Operator
-from convpool.bridge.tensors import COMPARED, Way, on_arrays, way_of
+from convpool.bridge.tensors import COMPARED, arrays_of, has_tangents, on_arrays, transforms
 
 LIBRARY = Library("convpool", "DEF")
 
 FUNCTIONS: dict[str, type[torch.autograd.Function]] = {}
 """The operators for torch.func's transforms, which don't look into the dispatcher."""
 
-RECORDERS: dict[str, tuple[type[torch.autograd.Function], int]] = {}
-"""The operators for gradients alone, which don't go through the dispatcher (half the time), and how
-many arguments they take before those of the layer, which they take as one."""
-ON_CPU: dict[str, Callable[..., Any]] = {}
-"""What carries them out on tensors of the CPU."""
-
+_FRONT = torch._C.DispatchKey.FuncTorchDynamicLayerFrontMode
+_excludes = torch._C._dispatch_tls_is_dispatch_key_excluded
 _AUTOCAST = (torch.float32, torch.float16, torch.bfloat16)
-_transforms = torch._C._functorch.peek_interpreter_stack
 
 
 def call(name: str, *arguments: Any) -> Any:
     """Call an operator, whoever listens; by the shortest way, if nobody does."""
     if is_dynamo_compiling():
         return getattr(torch.ops.convpool, name)(*arguments)
-    if _transforms() is not None:
-        return FUNCTIONS[name].apply(*arguments)
-    way = way_of([value for value in arguments if isinstance(value, Tensor)])
-    if way is Way.DIRECT:
-        return ON_CPU[name](*arguments)
-    if way is Way.DISPATCHED:
+    if transforms() is not None or has_tangents():
+        # In torch.compile a transform has the dispatcher's operator, and asks for its gradients.
+        way = getattr(torch.ops.convpool, name) if _excludes(_FRONT) else FUNCTIONS[name].apply
+        return way(*arguments)
+    tensors = [value for value in arguments if isinstance(value, Tensor)]
+    arrays, records = arrays_of(COMPARED, *tensors)
+    if arrays is None or records:
         return getattr(torch.ops.convpool, name)(*arguments)
-    return record(name, *arguments)
-
-
-def record(name: str, *arguments: Any) -> Any:
-    """Call an operator on ordinary tensors of the CPU, of which some want a gradient."""
-    recorder, leading = RECORDERS[name]
-    return recorder.apply(*arguments[:leading], arguments[leading:])
+    memory = iter(arrays)
+    given = [next(memory) if isinstance(value, Tensor) else _plain(value) for value in arguments]
+    return on_arrays(OPERATORS[name].compute, given)
 
 
 def _on_cpu(operator: Operator) -> Callable[..., Any]:
@@ -62,15 +54,15 @@ def _on_cpu(operator: Operator) -> Callable[..., Any]:
             if isinstance(result, tuple):
                 return result[0].to(dtype), result[1]
             return result.to(dtype)
-        return on_arrays(operator.compute, [plain(value) for value in arguments])
+        return on_arrays(operator.compute, [_plain(value) for value in arguments])
 
     return run
 
 
-def plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """Return a tensor as an array, a list as a tuple, and anything else as it is."""
     if isinstance(value, Tensor):
-        return (value.detach() if value.requires_grad else value).numpy()
+        return value.numpy(force=True)
     return tuple(value) if type(value) is list or type(value) is torch.Size else value
 
 
@@ -110,8 +102,7 @@ for _name, _operator in OPERATORS.items():
     _results = "(Tensor, Tensor)" if _name.endswith("with_indices") else "Tensor"
     _schema = f"{_name}({_operator.arguments}) -> {_results}"
     LIBRARY.define(_schema, tags=torch.Tag.pt2_compliant_tag)
-    ON_CPU[_name] = _on_cpu(_operator)
-    LIBRARY.impl(_name, ON_CPU[_name], "CPU")
+    LIBRARY.impl(_name, _on_cpu(_operator), "CPU")
     torch.library.register_fake(f"convpool::{_name}", _on_fake(_operator), lib=LIBRARY)
     if _name in ("conv2d", "conv_transpose2d"):
         LIBRARY.impl(_name, _in_autocast(_name), "AutocastCPU")

@@ -16,6 +16,7 @@ from convpool.errors import ArgumentError
 from convpool.spec import (
     AvgPool2dSpec,
     Conv2dSpec,
+    ConvolutionSpec,
     ConvTranspose2dSpec,
     LayerSpec,
     MaxPool2dSpec,
@@ -26,7 +27,15 @@ from convpool.spec.arguments import Pair
 _MODES = {"zeros": "constant"}
 
 
-def conv2d(spec: Conv2dSpec, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def convolution(
+    spec: ConvolutionSpec, input: Tensor, weight: Tensor, bias: Tensor | None
+) -> Tensor:
+    """Return PyTorch's convolution, or transposed one."""
+    of = _conv2d if isinstance(spec, Conv2dSpec) else _conv_transpose2d
+    return of(spec, input, weight, bias)  # type: ignore[arg-type]
+
+
+def _conv2d(spec: Conv2dSpec, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return PyTorch's convolution, of a padded copy where it can't pad like that itself."""
     (top, bottom), (left, right) = spec.pads
     images, padding = input, (top, left)
@@ -37,7 +46,7 @@ def conv2d(spec: Conv2dSpec, input: Tensor, weight: Tensor, bias: Tensor | None)
     return torch.conv2d(images, weight, bias, spec.stride, padding, spec.dilation, spec.groups)
 
 
-def conv_transpose2d(
+def _conv_transpose2d(
     spec: ConvTranspose2dSpec, input: Tensor, weight: Tensor, bias: Tensor | None
 ) -> Tensor:
     """Return PyTorch's transposed convolution, cropped where the sides differ."""

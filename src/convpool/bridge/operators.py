@@ -13,13 +13,13 @@ from torch import Tensor
 from convpool import functional
 from convpool.arithmetic import Shape, axes_of, output_shape, unpooled_plane
 from convpool.bridge.tensors import Array
-from convpool.dispatch import plan
-from convpool.functional.arrays import as_batch, ready
+from convpool.functional.adjoints import by_bias
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.spec import (
     AvgPool2dSpec,
     Conv2dSpec,
     ConvolutionSpec,
+    ConvTranspose2dSpec,
     LayerSpec,
     MaxPool2dSpec,
     MaxUnpool2dSpec,
@@ -68,6 +68,26 @@ def sides(padding: Sequence[int]) -> Sides | Pair:
     """Return padding as specs take it: a pair where it can be, since that is found faster."""
     top, bottom, left, right = padding
     return (top, left) if top == bottom and left == right else ((top, bottom), (left, right))
+
+
+def numbers(spec: LayerSpec) -> tuple[Any, ...]:
+    """Return a layer's numbers as operators take them.
+
+    Example:
+        >>> numbers(MaxUnpool2dSpec(2, padding=1))
+        ((2, 2), (2, 2), (1, 1, 1, 1))
+    """
+    if isinstance(spec, Conv2dSpec):
+        rest = spec.dilation, spec.groups, spec.padding_mode
+        return (spec.stride, four(spec.pads), *rest)
+    if isinstance(spec, ConvTranspose2dSpec):
+        return spec.stride, four(spec.pads), spec.output_padding, spec.groups, spec.dilation
+    window = spec.kernel_size, spec.stride, four(spec.pads)
+    if isinstance(spec, MaxPool2dSpec):
+        return (*window, spec.dilation, spec.ceil_mode)
+    if isinstance(spec, AvgPool2dSpec):
+        return (*window, spec.ceil_mode, spec.count_include_pad, spec.divisor_override)
+    return window
 
 
 def sizes_of(spec: LayerSpec, shape: Sequence[int]) -> tuple[int, ...]:
@@ -131,14 +151,6 @@ def _conv2d_weight(input: Array, size: Shape, gradient: Array, *layer: Any) -> A
     )
 
 
-def _convolution_bias(gradient: Array) -> Any:
-    images = ready(as_batch("grad_output", gradient))
-    shape: Shape = images.shape[1:]
-    # The sum asks nothing of the layer, whichever convolution it is.
-    spec = Conv2dSpec(shape[0], shape[0], 1)
-    return plan("convolution_bias", spec, shape, images.dtype.name).run(images)
-
-
 def _padded(function: Callable[..., Any], position: int, **named: Any) -> Callable[..., Any]:
     """Return a function that takes the padding at a position as four numbers."""
 
@@ -193,7 +205,7 @@ OPERATORS = {
         (),
     ),
     "convolution_bias": Operator(
-        "Tensor grad_output", _convolution_bias, lambda gradient: [gradient.shape[-3:-2]], ()
+        "Tensor grad_output", by_bias, lambda gradient: [gradient.shape[-3:-2]], ()
     ),
     "max_pool2d": Operator(
         f"Tensor input, {_MAXIMUM}",

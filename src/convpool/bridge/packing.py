@@ -85,9 +85,10 @@ class Packing:
         if kept.bound is None or array.ndim not in (3, 4):
             return None
         if added is None:
-            return on_images(kept.bound, array)
-        result: Tensor = on_arrays(kept.bound, (array,), residual=added)
-        return result
+            output: Tensor = on_images(kept.bound, array)
+        else:
+            output = on_arrays(kept.bound, (array,), residual=added)
+        return output
 
     def _pack(
         self,
@@ -97,7 +98,7 @@ class Packing:
         layer: tuple[Any, ...],
         activation: Activation,
     ) -> "_Kept":
-        arrays = arrays_of(FLOATS, weight, bias)
+        arrays, _ = arrays_of(FLOATS, weight, bias)
         if arrays is None:
             return _NOTHING
         sample = _sample(arrays[0])

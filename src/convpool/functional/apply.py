@@ -1,7 +1,7 @@
 """A layer, given as a value, on arrays: what every function of this package comes down to."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from convpool.arithmetic import (
     check_capacity,
@@ -22,7 +22,7 @@ from convpool.functional.arrays import (
     ready,
 )
 from convpool.functional.calls import Call, Calls, calls_of
-from convpool.request import check_cells
+from convpool.request import ConvolutionOperator, check_cells
 from convpool.spec import (
     AvgPool2dSpec,
     ConvolutionSpec,
@@ -83,7 +83,7 @@ def apply(
         return pool(calls_of(layer), input)
     if indices is None:
         raise ArgumentTypeError("indices", indices, "those that max pooling returned")
-    return unpool(layer, input, indices, output_size)
+    return unpool(calls_of(layer), input, indices, output_size)
 
 
 def _takes(layer: LayerSpec, argument: str) -> bool:
@@ -97,34 +97,51 @@ def _takes(layer: LayerSpec, argument: str) -> bool:
 
 
 def convolve(
-    calls: Calls, input: Array, weight: Array, bias: Array | None, out: Array | None = None
+    calls: Calls,
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    out: Array | None = None,
+    *,
+    often: bool = False,
 ) -> Array:
-    """Convolve images, or stamp them; a bias takes part if it is given."""
+    """Convolve images, or stamp them; a bias takes part if it is given.
+
+    `often` says that the weights meet a large batch, as in training, and are packed accordingly.
+    """
     call, given = calls.of(input), (input, weight, bias)
     weight = call.fit("weight", weight, calls.weight_shape)
     if bias is not None:
         bias = call.fit("bias", bias, calls.bias_shape)
     arrays = (call.batch(ready(input)), weight, bias)
-    output: Array = call.carry_out(call.operator, arrays, out, given)
-    return output
+    if not often:
+        output: Array = call.carry_out(call.operator, arrays, out, given)
+        return output
+    operator = cast("ConvolutionOperator", call.operator)
+    packed = operator.pack(weight, bias)
+    trained: Array = call.carry_out(operator.run, (arrays[0], packed), out, given)
+    return trained
 
 
 def pool(calls: Calls, input: Array, out: Array | None = None) -> Any:
     """Return the maxima or means, or for `return_indices` the pair of maxima and flat indices."""
     call = calls.of(input)
+    if out is None and not call.is_single:  # 0.4 us less than the long way
+        return call.operator(ready(input))
     if out is not None and isinstance(calls.layer, MaxPool2dSpec) and calls.layer.return_indices:
         raise ArgumentTypeError("out", out, "left out with return_indices=True")
     return call.carry_out(call.operator, (call.batch(ready(input)),), out, (input,))
 
 
 def unpool(
-    layer: MaxUnpool2dSpec,
+    calls: Calls,
     input: Array,
     indices: Array,
     output_size: Sequence[int] | None,
     out: Array | None = None,
 ) -> Array:
     """Return zeros with each value at its index."""
+    layer = cast("MaxUnpool2dSpec", calls.layer)
     check_array("input", input, COMPARED)
     images = as_batch("input", input)
     if output_size is None:

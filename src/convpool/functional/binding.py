@@ -8,6 +8,7 @@ from convpool.errors import ArgumentError, ArgumentTypeError
 from convpool.functional.apply import pool
 from convpool.functional.arrays import SUMMED, Array, check_array, check_like, ready
 from convpool.functional.calls import Call, Calls
+from convpool.kinds import functions_for
 from convpool.notation import parse_activation, parse_layer
 from convpool.spec import Activation, ConvolutionSpec, LayerSpec, MaxUnpool2dSpec
 
@@ -25,9 +26,14 @@ def bind(
 ) -> "BoundConvolution | BoundPooling":
     """Return a layer that holds its weights and is called with images alone.
 
-    The weights are checked and copied here, so later edits of the arrays change nothing. They are
-    packed for a kernel when the first images arrive, and again only for images of a shape for which
-    the kernel wants another packing. The result can be pickled, and called from many threads.
+    The weights are checked and copied here, so later edits of the arrays change nothing: bind anew
+    after a step of training. They are packed for a kernel when the first images arrive, and again
+    only for images of a shape for which the kernel wants another packing. The result can be
+    pickled, and called from many threads.
+
+    PyTorch's tensors on the CPU, parameters too, are taken as well, of the element types that NumPy
+    has. Whatever it was bound with, a layer called with a tensor returns a tensor. It gives no
+    gradient: where one is wanted, a call is an error.
 
     Args:
         layer: a layer as a value or as text, such as "Conv2d(3, 64, 7, stride=2)"; a convolution,
@@ -40,7 +46,7 @@ def bind(
     Returns:
         A function of images (N, C, H, W), or of one image (C, H, W), of the weight's dtype. For a
         convolution: `bound(x, out=None, residual=None)`, which computes
-        activation(convolution + bias + residual).
+        activation(convolution + bias + residual); the three are arrays, or tensors.
 
     Raises:
         ArgumentError: a value, shape or combination cannot work (ValueError and RuntimeError).
@@ -57,6 +63,7 @@ def bind(
         raise ArgumentTypeError(
             "layer", layer, "a layer that takes images alone, such as 'Conv2d(3, 64, 7)'"
         )
+    weight, bias = _as_array("weight", weight), _as_array("bias", bias)
     if isinstance(spec, ConvolutionSpec):
         return BoundConvolution(spec, weight, bias, parse_activation(activation))
     for argument, value in (("weight", weight), ("bias", bias), ("activation", activation)):
@@ -110,6 +117,9 @@ class BoundConvolution:
         Raises:
             ArgumentError, ArgumentTypeError, DtypeError: as for `functional.conv2d`.
         """
+        if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+            handed_on: Array = other.call_bound(self, input, out, residual)
+            return handed_on
         call = self._calls.of(input)
         packed = call.packed
         if packed is None:
@@ -156,6 +166,8 @@ class BoundPooling:
         """Return what the layer's function returns; `out` is filled as there, no residual taken."""
         if residual is not None:
             raise ArgumentError("residual", residual, f"left out for {self.layer}")
+        if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
+            return other.call_bound(self, input, out, residual)
         return pool(self._calls, input, out)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -163,6 +175,14 @@ class BoundPooling:
 
     def __repr__(self) -> str:
         return f"<bound {self.layer}>"
+
+
+def _as_array(argument: str, value: Any) -> Any:
+    """Return an array of a registered kind as NumPy's, and anything else as it is."""
+    if type(value) is np.ndarray or value is None:
+        return value
+    other = functions_for(value)
+    return value if other is None else other.array(argument, value)
 
 
 def _own(array: Array) -> Array:

@@ -6,19 +6,30 @@ and a `Call` by the input's shape and type. What isn't kept takes the slow way, 
 what is an error.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
 from types import NoneType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from convpool.arithmetic import Shape, output_shape
 from convpool.dispatch import plan
-from convpool.functional.arrays import COMPARED, SUMMED, Array, check_array, check_like, ready
+from convpool.functional.arrays import (
+    COMPARED,
+    SUMMED,
+    Array,
+    check_array,
+    check_like,
+    check_sequence,
+    ready,
+)
 from convpool.functional.outputs import check_out, is_in_order
 from convpool.request import Operator
 from convpool.spec import ConvolutionSpec, LayerSpec, MaxPool2dSpec, MaxUnpool2dSpec
+from convpool.spec.arguments import whole
+
+Value = TypeVar("Value")
 
 _MOST_CALLS = 4096
 _MOST_LAYERS = 1024
@@ -91,8 +102,10 @@ class Calls:
         self.weight_shape, self.bias_shape = _parameter_shapes(layer)
         compares = isinstance(layer, MaxPool2dSpec | MaxUnpool2dSpec)
         self._dtypes = dtypes or (COMPARED if compares else SUMMED)
+        self.name = _OPERATIONS[layer.name]
+        """What its function is called, and its gradients' begin with."""
         self._operation = operation(layer)
-        self._kept: dict[tuple[Shape, np.dtype[Any]], Call] = {}
+        self._kept: dict[tuple[Hashable, ...], Call] = {}
 
     def of(self, input: Array) -> Call:
         """Return the call of an input (N, C, H, W) or (C, H, W).
@@ -108,36 +121,74 @@ class Calls:
 
     def _found_out(self, input: Array) -> Call:
         check_array("input", input, self._dtypes)
-        shape = output_shape(self.layer, input.shape)
-        dtype = input.dtype.newbyteorder("=")
-        chosen = plan(self._operation, self.layer, input.shape[-3:], dtype.name)
-        call = Call(chosen.run, shape, dtype)
+        call = self._planned(self._operation, input.shape, input.dtype)
+        if type(input) is np.ndarray:
+            self._keep((input.shape, input.dtype), call)
+        return call
+
+    def gradient(self, operation: str, shape: Shape, argument: str, array: Array) -> Call:
+        """Return the call of a gradient; its `output_shape` is that of the forward output.
+
+        Args:
+            operation: the gradient's, such as "conv2d_input".
+            shape: (N, C, H, W) or (C, H, W) of the forward input, from `Array.shape` or `exact`.
+            argument: what the caller calls `array`.
+            array: one of the arrays, whose element type the call has.
+
+        Raises:
+            ArgumentError, ArgumentTypeError, DtypeError: there is no such gradient.
+        """
+        if type(array) is np.ndarray:
+            call = self._kept.get((operation, shape, array.dtype))
+            if call is not None:
+                return call
+        check_array(argument, array, tuple(kind for kind in self._dtypes if kind != "bool"))
+        of = "input" if argument == "input" else "input_size"
+        call = self._planned(operation, shape, array.dtype, of)
+        if type(array) is np.ndarray:
+            self._keep((operation, shape, array.dtype), call)
+        return call
+
+    def _planned(
+        self, operation: str, shape: Shape, dtype: np.dtype[Any], argument: str = "input"
+    ) -> Call:
+        made, native = output_shape(self.layer, shape, argument), dtype.newbyteorder("=")
+        return Call(plan(operation, self.layer, shape[-3:], native.name).run, made, native)
+
+    def _keep(self, key: tuple[Hashable, ...], call: Call) -> None:
         if len(self._kept) >= _MOST_CALLS:
             self._kept.clear()
-        if type(input) is np.ndarray:
-            self._kept[input.shape, input.dtype] = call
-        return call
+        self._kept[key] = call
 
 
 def remembered(build: Callable[..., LayerSpec]) -> Callable[..., Calls]:
-    """Return a function that builds a layer from its arguments and keeps it, with its calls.
+    """Return a function that builds a layer from its arguments and keeps it, with its calls."""
+    return kept(lambda *arguments: Calls(build(*arguments)))
+
+
+def kept(build: Callable[..., Value]) -> Callable[..., Value]:
+    """Return a function that builds a value from its arguments and keeps it.
 
     (1, 1) and (True, 1.0) are equal and hash alike, though only one of them is a stride. So only
     arguments whose types are plain, down to the numbers in pairs, are looked up.
     """
+    remember = lru_cache(maxsize=_MOST_LAYERS, typed=True)(build)
 
-    @lru_cache(maxsize=_MOST_LAYERS, typed=True)
-    def kept(*arguments: Any) -> Calls:
-        return Calls(build(*arguments))
-
-    def calls(first: Any, *rest: Any) -> Calls:
+    def found(first: Any, *rest: Any) -> Value:
         # Most often the first argument is a pair or a shape, and the rest are single.
         if _is_exact(first) and (_SCALARS.issuperset(map(type, rest)) or all(map(_is_exact, rest))):
-            return kept(first, *rest)
-        return Calls(build(first, *rest))
+            return remember(first, *rest)
+        return build(first, *rest)
 
-    _CACHES.append(kept.cache_clear)
-    return calls
+    _CACHES.append(remember.cache_clear)
+    return found
+
+
+def exact(argument: str, size: object) -> Shape:
+    """Return a shape that a caller gave, as a tuple of ints."""
+    if isinstance(size, tuple) and _INTS.issuperset(map(type, size)) and min(size, default=0) >= 0:
+        return tuple(size)
+    return tuple(whole(argument, number, minimum=0) for number in check_sequence(argument, size))
 
 
 def forget() -> None:

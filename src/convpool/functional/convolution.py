@@ -4,13 +4,9 @@ from numpy import ndarray
 
 from convpool.functional.apply import convolve
 from convpool.functional.arrays import Array, shape_of
-from convpool.functional.calls import remembered
-from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.functional.layers import conv2d_calls, conv_transpose2d_calls
 from convpool.kinds import functions_for
 from convpool.spec.arguments import IntOrPair, PaddingLike
-
-_conv2d_calls = remembered(conv2d_spec)
-_conv_transpose2d_calls = remembered(conv_transpose2d_spec)
 
 
 def conv2d(
@@ -73,7 +69,7 @@ def conv2d(
         )
         return handed_on
     shape, biased = shape_of("weight", weight), bias is not None
-    calls = _conv2d_calls(shape, stride, padding, dilation, groups, padding_mode, biased)
+    calls = conv2d_calls(shape, stride, padding, dilation, groups, padding_mode, biased)
     return convolve(calls, input, weight, bias, out)
 
 
@@ -120,7 +116,5 @@ def conv_transpose2d(
         )
         return handed_on
     shape, biased = shape_of("weight", weight), bias is not None
-    calls = _conv_transpose2d_calls(
-        shape, stride, padding, output_padding, groups, dilation, biased
-    )
+    calls = conv_transpose2d_calls(shape, stride, padding, output_padding, groups, dilation, biased)
     return convolve(calls, input, weight, bias, out)

@@ -9,24 +9,17 @@ from collections.abc import Sequence
 
 from numpy import ndarray
 
-from convpool.arithmetic import Shape, output_shape
-from convpool.dispatch import plan
-from convpool.functional.arrays import (
-    COMPARED,
-    SUMMED,
-    Array,
-    as_batch,
-    check_array,
-    check_indices,
-    check_like,
-    check_sequence,
-    check_shape,
-    ready,
+from convpool.functional.adjoints import by_input, by_weight, of_maxima, of_means, of_unpooled
+from convpool.functional.arrays import Array, check_ndarray, shape_of
+from convpool.functional.calls import exact
+from convpool.functional.layers import (
+    avg_pool2d_calls,
+    conv2d_calls,
+    conv_transpose2d_calls,
+    max_pool2d_calls,
 )
-from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
 from convpool.kinds import functions_for
-from convpool.spec import AvgPool2dSpec, ConvolutionSpec, MaxPool2dSpec, MaxUnpool2dSpec
-from convpool.spec.arguments import IntOrPair, PaddingLike, whole
+from convpool.spec.arguments import IntOrPair, PaddingLike
 
 
 def conv2d_input(
@@ -72,9 +65,9 @@ def conv2d_input(
             padding_mode=padding_mode,
         )
         return handed_on
-    check_array("weight", weight, SUMMED)
-    spec = conv2d_spec(weight.shape, stride, padding, dilation, groups, padding_mode)
-    return _by_input("conv2d_input", spec, _shape("input_size", input_size), weight, grad_output)
+    shape = shape_of("weight", weight)
+    calls = conv2d_calls(shape, stride, padding, dilation, groups, padding_mode)
+    return by_input(calls, exact("input_size", input_size), weight, grad_output)
 
 
 def conv2d_weight(
@@ -110,10 +103,9 @@ def conv2d_weight(
             padding_mode=padding_mode,
         )
         return handed_on
-    size = _shape("weight_size", weight_size)
-    check_array("input", input, SUMMED)
-    spec = conv2d_spec(size, stride, padding, dilation, groups, padding_mode)
-    return _by_weight("conv2d_weight", spec, input, grad_output)
+    size = exact("weight_size", weight_size)
+    calls = conv2d_calls(size, stride, padding, dilation, groups, padding_mode)
+    return by_weight(calls, check_ndarray("input", input), grad_output)
 
 
 def conv_transpose2d_input(
@@ -140,11 +132,9 @@ def conv_transpose2d_input(
             input_size, weight, grad_output, stride, padding, output_padding, groups, dilation
         )
         return handed_on
-    check_array("weight", weight, SUMMED)
-    spec = conv_transpose2d_spec(weight.shape, stride, padding, output_padding, groups, dilation)
-    return _by_input(
-        "conv_transpose2d_input", spec, _shape("input_size", input_size), weight, grad_output
-    )
+    shape = shape_of("weight", weight)
+    calls = conv_transpose2d_calls(shape, stride, padding, output_padding, groups, dilation)
+    return by_input(calls, exact("input_size", input_size), weight, grad_output)
 
 
 def conv_transpose2d_weight(
@@ -171,10 +161,9 @@ def conv_transpose2d_weight(
             input, weight_size, grad_output, stride, padding, output_padding, groups, dilation
         )
         return handed_on
-    size = _shape("weight_size", weight_size)
-    check_array("input", input, SUMMED)
-    spec = conv_transpose2d_spec(size, stride, padding, output_padding, groups, dilation)
-    return _by_weight("conv_transpose2d_weight", spec, input, grad_output)
+    size = exact("weight_size", weight_size)
+    calls = conv_transpose2d_calls(size, stride, padding, output_padding, groups, dilation)
+    return by_weight(calls, check_ndarray("input", input), grad_output)
 
 
 def max_pool2d_backward(
@@ -213,16 +202,8 @@ def max_pool2d_backward(
             grad_output, indices, input_size, kernel_size, stride, padding, dilation, ceil_mode
         )
         return handed_on
-    spec = MaxPool2dSpec(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
-    check_array("grad_output", grad_output, COMPARED[:-1])
-    shape = _shape("input_size", input_size)
-    check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
-    plane = (shape[-2], shape[-1])
-    check_indices(indices, grad_output.shape)
-    gradient = ready(as_batch("grad_output", grad_output))
-    run = plan("max_pool2d_backward", spec, shape[-3:], grad_output.dtype.name).run
-    result: Array = run(plane, gradient, ready(as_batch("indices", indices)))
-    return result.reshape(shape)
+    calls = max_pool2d_calls(kernel_size, stride, padding, dilation, False, ceil_mode)
+    return of_maxima(calls, grad_output, indices, exact("input_size", input_size))
 
 
 def avg_pool2d_backward(
@@ -267,15 +248,10 @@ def avg_pool2d_backward(
             divisor_override,
         )
         return handed_on
-    spec = AvgPool2dSpec(
+    calls = avg_pool2d_calls(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    check_array("grad_output", grad_output, SUMMED)
-    shape = _shape("input_size", input_size)
-    check_shape("grad_output", grad_output, output_shape(spec, shape, "input_size"))
-    run = plan("avg_pool2d_backward", spec, shape[-3:], grad_output.dtype.name).run
-    result: Array = run(shape[-2:], ready(as_batch("grad_output", grad_output)))
-    return result.reshape(shape)
+    return of_means(calls, grad_output, exact("input_size", input_size))
 
 
 def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
@@ -296,35 +272,4 @@ def max_unpool2d_backward(grad_output: Array, indices: Array) -> Array:
     if type(grad_output) is not ndarray and (other := functions_for(grad_output)) is not None:
         handed_on: Array = other.max_unpool2d_backward(grad_output, indices)
         return handed_on
-    check_array("grad_output", grad_output, COMPARED)
-    gradient = as_batch("grad_output", grad_output)
-    check_array("indices", indices, ("int64",))
-    check_indices(indices, (*grad_output.shape[:-2], *indices.shape[-2:]))
-    # The gather asks nothing of the layer but its existence: the indices say it all.
-    spec = MaxUnpool2dSpec(1)
-    pooled = as_batch("indices", indices)
-    run = plan("max_unpool2d_backward", spec, pooled.shape[1:], grad_output.dtype.name).run
-    result: Array = run(ready(gradient), ready(pooled))
-    return result.reshape(indices.shape)
-
-
-def _by_input(
-    operation: str, spec: ConvolutionSpec, shape: Shape, weight: Array, grad_output: Array
-) -> Array:
-    check_like("grad_output", grad_output, weight.dtype, output_shape(spec, shape, "input_size"))
-    run = plan(operation, spec, shape[-3:], weight.dtype.name).run
-    result: Array = run(shape[-2:], ready(as_batch("grad_output", grad_output)), ready(weight))
-    return result.reshape(shape)
-
-
-def _by_weight(operation: str, spec: ConvolutionSpec, input: Array, grad_output: Array) -> Array:
-    check_like("grad_output", grad_output, input.dtype, output_shape(spec, input.shape))
-    run = plan(operation, spec, input.shape[-3:], input.dtype.name).run
-    result: Array = run(
-        ready(as_batch("input", input)), ready(as_batch("grad_output", grad_output))
-    )
-    return result
-
-
-def _shape(argument: str, size: Sequence[int]) -> Shape:
-    return tuple(whole(argument, number, minimum=0) for number in check_sequence(argument, size))
+    return of_unpooled(grad_output, indices)

@@ -1,8 +1,18 @@
-"""Builds the layer that a call of a function describes, from its arguments and its arrays."""
+"""Builds the layer that a call of a function describes, and keeps it, with what its calls found.
+
+The functions on arrays and on tensors look up the same ones, and forward and backward calls too.
+"""
 
 from convpool.arithmetic import Shape
 from convpool.errors import ArgumentError
-from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
+from convpool.functional.calls import remembered
+from convpool.spec import (
+    AvgPool2dSpec,
+    Conv2dSpec,
+    ConvTranspose2dSpec,
+    MaxPool2dSpec,
+    MaxUnpool2dSpec,
+)
 from convpool.spec.arguments import IntOrPair, PaddingLike, whole
 
 
@@ -61,3 +71,10 @@ def conv_transpose2d_spec(
 def _check_weight(shape: Shape, expected: str) -> None:
     if len(shape) != 4 or min(shape) < 1:
         raise ArgumentError("shape of weight", shape, f"{expected}, each at least 1")
+
+
+conv2d_calls = remembered(conv2d_spec)
+conv_transpose2d_calls = remembered(conv_transpose2d_spec)
+max_pool2d_calls = remembered(MaxPool2dSpec)
+avg_pool2d_calls = remembered(AvgPool2dSpec)
+max_unpool2d_calls = remembered(MaxUnpool2dSpec)

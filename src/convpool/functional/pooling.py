@@ -7,13 +7,9 @@ from numpy import ndarray
 
 from convpool.functional.apply import pool, unpool
 from convpool.functional.arrays import Array
-from convpool.functional.calls import remembered
+from convpool.functional.layers import avg_pool2d_calls, max_pool2d_calls, max_unpool2d_calls
 from convpool.kinds import functions_for
-from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import IntOrPair, PaddingLike
-
-_max_pool2d_calls = remembered(MaxPool2dSpec)
-_avg_pool2d_calls = remembered(AvgPool2dSpec)
 
 
 @overload
@@ -88,7 +84,7 @@ def max_pool2d(
             input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, out=out
         )
         return handed_on
-    calls = _max_pool2d_calls(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+    calls = max_pool2d_calls(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
     result: Array | tuple[Array, Array] = pool(calls, input, out)
     return result
 
@@ -141,7 +137,7 @@ def avg_pool2d(
             out=out,
         )
         return handed_on
-    calls = _avg_pool2d_calls(
+    calls = avg_pool2d_calls(
         kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
     result: Array = pool(calls, input, out)
@@ -190,5 +186,5 @@ def max_unpool2d(
             input, indices, kernel_size, stride, padding, output_size, out=out
         )
         return handed_on
-    layer = MaxUnpool2dSpec(kernel_size, stride, padding)
-    return unpool(layer, input, indices, output_size, out)
+    calls = max_unpool2d_calls(kernel_size, stride, padding)
+    return unpool(calls, input, indices, output_size, out)

@@ -8,9 +8,9 @@ the pieces of two numbers the six largest are taken; the others are below 2^-21 
 a tenth of that on average, less than a sum in float32 loses. So this is float32 arithmetic, at up
 to 2.7 times the speed.
 
-What it doesn't have: numbers below 2^-126 count as 0, so numbers below 2^-110 lose their last
-pieces; and infinity leaves NaN, after which an image is computed otherwise. Like `simd`, this file
-speaks LLVM. Layout and instructions: Intel's Software Developer's Manual, volume 1, chapter 18.
+What it doesn't have: numbers below 2^-126 count as 0, and infinity leaves NaN. Where that shows, an
+image is computed otherwise. Like `simd`, this file speaks LLVM. Layout and instructions: Intel's
+Software Developer's Manual, volume 1, chapter 18.
 """
 
 # Numba calls these functions with its own, untyped objects.
@@ -24,10 +24,11 @@ from functools import cache
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from convpool.kernels.rows import emit_load
+from convpool.kernels.rows import emit_load, mask_at
 from convpool.kernels.simd import I32, I64, Vector, call, splat_of
 
 ROWS, PAIRS, PIECES = 16, 16, 3
@@ -35,6 +36,8 @@ ROWS, PAIRS, PIECES = 16, 16, 3
 TILE = ROWS * PAIRS * 4
 """Bytes of a tile."""
 _I8 = ir.IntType(8)
+# Negative exponents of two: of numbers whose products are checked, and of sums that are too small.
+_TINY, _LOST = 50, 90
 _ARCH_PRCTL, _ASK, _TILE_DATA = 158, 0x1023, 18  # of Linux on x86-64
 # Registers: four of sums, two of filters, two of pixels.
 _SUMS, _FILTERS, _PIXELS = (0, 2), (4, 5), (6, 7)
@@ -97,17 +100,17 @@ def release(_context):
     return types.void(), generate
 
 
-@intrinsic(prefer_literal=True)
-def clear_sums(_context, columns):
-    """Make the sums of 32 filters and 16 or 32 pixels 0."""
+@intrinsic
+def clear_sums(_context):
+    """Make the sums of 32 filters and 32 pixels 0."""
 
     def generate(context, builder, _signature, _values):
         for row in _SUMS:
-            for column in range(columns.literal_value):
+            for column in range(2):
                 call(builder, "llvm.x86.tilezero", ir.VoidType(), _I8(row + column))
         return context.get_dummy_value()
 
-    return types.void(columns), generate
+    return types.void(), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -145,19 +148,77 @@ def add_products(_context, _filters, _pixels, _others, _row, columns, largest):
     return types.void(*(types.intp,) * 4, columns, largest), generate
 
 
-@intrinsic(prefer_literal=True)
-def store_sums(_context, _address, columns):
-    """Store the sums: filter by filter, 32 pixels each; of 16 pixels, the others are left out."""
+@intrinsic
+def store_sums(_context, _address):
+    """Store the sums: filter by filter, 32 pixels each."""
 
     def generate(context, builder, _signature, values):
         for number, row in enumerate(_SUMS):
-            for column in range(columns.literal_value):
+            for column in range(2):
                 here = builder.add(values[0], I64(2 * number * TILE + 64 * column))
                 arguments = _I8(row + column), _bytes_at(builder, here), I64(128)
                 call(builder, "llvm.x86.tilestored64", ir.VoidType(), *arguments)
         return context.get_dummy_value()
 
-    return types.void(types.intp, columns), generate
+    return types.void(types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def no_number(_context, lanes):
+    """Return what `least` begins with."""
+    vector = Vector(types.uint32, lanes.literal_value)
+
+    def generate(_context, _builder, _signature, _values):
+        return ir.Constant(vector.llvm, [-1] * vector.lanes)
+
+    return vector(lanes), generate
+
+
+@intrinsic
+def least(_context, total, one):
+    """Return, lane by lane, the lesser of `total` and the size of a float32 number that isn't 0."""
+
+    def generate(_context, builder, _signature, values):
+        bits = builder.bitcast(values[1], total.llvm)
+        size = builder.sub(builder.add(bits, bits), splat_of(builder, I32(1), total.lanes))
+        return call(builder, f"llvm.umin.{total.suffix}", total.llvm, values[0], size)
+
+    return total(total, one), generate
+
+
+@intrinsic
+def is_tiny(_context, total):
+    """Tell whether any number was, of which products may be below all that there are."""
+
+    def generate(_context, builder, _signature, values):
+        smallest = call(builder, f"llvm.vector.reduce.umin.{total.suffix}", I32, values[0])
+        return builder.icmp_unsigned("<", smallest, I32(2 * (127 - _TINY) << 23))
+
+    return types.boolean(total), generate
+
+
+@intrinsic
+def any_lost(_context, sums, _last, _bits):
+    """Tell whether a sum is so small that products may have counted as 0.
+
+    Of rows 0 to `last`, and of the lanes that bits at an address choose.
+    """
+    vector = sums.dtype
+
+    def generate(_context, builder, _signature, values):
+        limit = splat_of(builder, ir.Constant(vector.llvm.element, 2.0**-_LOST), vector.lanes)
+        chosen = mask_at(builder, values[2], vector.lanes)
+        found = ir.Constant(chosen.type, None)
+        for row, value in enumerate(cgutils.unpack_tuple(builder, values[0])):
+            size = call(builder, f"llvm.fabs.{vector.suffix}", vector.llvm, value)
+            is_small = builder.and_(chosen, builder.fcmp_ordered("<", size, limit))
+            is_row = builder.icmp_signed("<=", I64(row), values[1])
+            none = ir.Constant(chosen.type, None)
+            found = builder.or_(found, builder.select(is_row, is_small, none))
+        bits = builder.bitcast(found, ir.IntType(vector.lanes))
+        return builder.icmp_unsigned("!=", bits, bits.type(0))
+
+    return types.boolean(sums, types.intp, types.intp), generate
 
 
 @intrinsic

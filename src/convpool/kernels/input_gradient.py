@@ -33,10 +33,11 @@ def prepare(request: Request) -> Callable[..., Array]:
     ) -> Array:
         del plane  # the request's
         met = gradient[:, :, :rows, :columns]
+        # Gradients come in batches: what is packed for them is worth as much as for many calls.
         if not repeats:
-            return back(met, weight, None, out=out)
+            return back.run(met, back.pack(weight, None), out=out)
         met, weight = (array.astype(asked.dtype, copy=False) for array in (met, weight))
-        by_padded = back(met, weight, None)
+        by_padded = back.run(met, back.pack(weight, None))
         return _folded(by_padded, cast("Conv2dSpec", spec), (height, width), request.dtype, out)
 
     return run

@@ -15,22 +15,32 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from convpool.arithmetic import window_axes
+from convpool.arithmetic import Window, window_axes
+from convpool.kernels import memory, single_windows
 from convpool.kernels.jit import Kernel
 from convpool.kernels.layouts import (
     WORTH_THREADS,
     by_image,
-    by_plane,
     delivered,
     destination,
     laid_out,
 )
+from convpool.kernels.simd import address
+from convpool.kernels.streaming import LARGEST_PIECE, WORTH_STREAMING
 from convpool.request import Request, check_cells
+from convpool.threads import MOST
 
 if TYPE_CHECKING:
     from convpool.spec import MaxPool2dSpec
 
 Array = NDArray[Any]
+
+_PART = 1 << 16  # bytes of the result that are one unit of work, if there are several planes in it
+_FEWEST_PARTS = 16
+_LINE = 64
+_MOST_RECORDS = 64
+_LENGTH = len(single_windows.Record._fields)
+_SCRATCH = single_windows.Record._fields.index("scratch")
 
 
 def prepare(request: Request) -> Callable[..., Array]:
@@ -47,6 +57,7 @@ def prepare(request: Request) -> Callable[..., Array]:
     )
     has_cell = np.logical_and.outer(rows, columns)
     all_have = bool(has_cell.all())
+    over_planes = _OverPlanes(axes, number)
 
     def run(
         plane: tuple[int, int], gradient: Array, indices: Array, *, out: Array | None = None
@@ -55,16 +66,10 @@ def prepare(request: Request) -> Callable[..., Array]:
             gradient = np.where(has_cell, gradient, dtype.type(0))
             indices = np.where(has_cell, indices, 0)
         gradient, last = laid_out(gradient.astype(number, copy=False), number)
-        order = (0, 2, 3, 1) if last else (0, 1, 2, 3)
-        places = np.require(indices.transpose(order), np.int64, ["C", "A"])
         shape = (*indices.shape[:2], *plane)
         # Halves are added in float32, and rounded into `out` or a new array.
         result = destination(shape, number, out if number == dtype else None, channels_last=last)
-        flat = by_image if last else by_plane
-        scatter = _over_channels() if last else _over_planes()
-        arrays = (flat(array) for array in (gradient.transpose(order), places))
-        into = flat(result.transpose(order))
-        if scatter(*arrays, into, threads=result.size >= WORTH_THREADS):
+        if (_over_channels if last else over_planes)(gradient, indices, result):
             check_cells(indices, plane)
         if number != dtype:
             with np.errstate(over="ignore"):  # what is too large for a half is infinite
@@ -74,34 +79,84 @@ def prepare(request: Request) -> Callable[..., Array]:
     return run
 
 
+class _OverPlanes:
+    """What scatters gradients over planes, of some windows and an element type."""
+
+    def __init__(self, axes: tuple[Window, Window], number: np.dtype[Any]) -> None:
+        self._axes, self._item = axes, number.itemsize
+        element: Any = number.type
+        self._program = single_windows.program(element, single_windows.window_of(axes))
+        self._records: dict[int, tuple[Array, int]] = {}
+
+    def __call__(self, gradient: Array, indices: Array, result: Array) -> bool:
+        """Fill the result; return whether indices name no cell."""
+        if not result.size:
+            return False
+        places = np.ascontiguousarray(indices)
+        known, scratch_bytes = self._known(result.shape[0] * result.shape[1])
+        record = known.copy()
+        _tell(record, gradient, places, result, threads=False)
+        scratch = None
+        if scratch_bytes:
+            scratch = memory.scratch(MOST * scratch_bytes)
+            record[_SCRATCH] = scratch.ctypes.data
+        units = len(record) - _LENGTH
+        self._program(record, units, threads=result.size >= WORTH_THREADS)
+        if scratch is not None:
+            memory.give_back(scratch)
+        return bool(np.count_nonzero(record[_LENGTH:]))
+
+    def _known(self, planes: int) -> tuple[Array, int]:
+        """Return the record for so many planes without addresses, and a thread's scratch bytes."""
+        known = self._records.get(planes)
+        if known is not None:
+            return known
+        rows, columns = self._axes
+        plane_bytes = rows.size * columns.size * self._item
+        part = max(1, min(_PART // plane_bytes, planes // _FEWEST_PARTS))
+        streamed = planes * plane_bytes >= WORTH_STREAMING and plane_bytes <= LARGEST_PIECE
+        scratch_bytes = (part * plane_bytes // _LINE + 2) * _LINE if streamed else 0
+        numbers = single_windows.Record(
+            *(0, 0, 0, 0),
+            scratch_bytes=scratch_bytes,
+            planes=planes,
+            unit_planes=part,
+            height=rows.size,
+            width=columns.size,
+            rows=rows.output,
+            columns=columns.output,
+            taps=rows.kernel,
+            step=rows.stride,
+            top=rows.before,
+            left=columns.before,
+        )
+        record = np.zeros(_LENGTH - (-planes // part), np.int64)
+        record[:_LENGTH] = numbers
+        if len(self._records) >= _MOST_RECORDS:
+            self._records.clear()
+        self._records[planes] = record, scratch_bytes
+        return record, scratch_bytes
+
+
+def _told(record, gradient, indices, output):
+    record[0], record[1], record[2] = address(gradient), address(indices), address(output)
+
+
+_tell = Kernel(_told, variant="told")
+"""Puts the addresses of arrays into a record. To ask NumPy for three takes 4 us."""
+
+
+def _over_channels(gradient: Array, indices: Array, result: Array) -> bool:
+    """Fill a result in channels-last memory; return whether indices name no cell."""
+    order = (0, 2, 3, 1)
+    places = np.require(indices.transpose(order), np.int64, ["C", "A"])
+    arrays = gradient.transpose(order), places, result.transpose(order)
+    flat = (by_image(array) for array in arrays)
+    return bool(_scatter()(*flat, threads=result.size >= WORTH_THREADS))
+
+
 @cache
-def _over_planes() -> Kernel:
-    """Return the kernel for gradient and indices (P, OH*OW) and an output (P, H*W).
-
-    It returns how many indices name no cell.
-    """
-
-    def scatter(gradient, indices, output):
-        count, windows = gradient.shape
-        cells = np.uint64(output.shape[1])
-        wrong = 0
-        for plane in prange(count):
-            output[plane] = 0
-            missed = 0
-            for window in range(windows):
-                place = indices[plane, window]
-                if np.uint64(place) < cells:
-                    output[plane, place] += gradient[plane, window]
-                else:
-                    missed += 1
-            wrong += missed
-        return wrong
-
-    return Kernel(scatter, variant="planes")
-
-
-@cache
-def _over_channels() -> Kernel:
+def _scatter() -> Kernel:
     """Return the kernel for gradient and indices (N, OH*OW, C) and an output (N, H*W, C)."""
 
     def scatter(gradient, indices, output):

@@ -98,6 +98,30 @@ def prefetch(_context, _address):
     return types.void(types.intp), generate
 
 
+@intrinsic
+def stream(_context, vector, _address):
+    """Store a vector to an aligned address past the caches, in no order until `fence`."""
+
+    def generate(context, builder, _signature, values):
+        stored = builder.store(values[0], pointer(builder, values[1], vector))
+        stored.align = vector.lanes * vector.itemsize
+        stored.set_metadata("nontemporal", builder.module.add_metadata([I32(1)]))
+        return context.get_dummy_value()
+
+    return types.void(vector, types.intp), generate
+
+
+@intrinsic
+def fence(_context):
+    """Let everything that was stored be seen by other threads."""
+
+    def generate(context, builder, _signature, _values):
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 @intrinsic(prefer_literal=True)
 def every(_context, vector, step, lanes):
     """Return a vector of each step-th of another's lanes, from the first on."""

@@ -1,22 +1,23 @@
 """Convolutions that have taken in what followed them in a model; `fold` makes them."""
 
 import math
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 from torch.nn import Parameter
 
 from convpool.bridge import conv_transpose2d
 from convpool.errors import ArgumentError
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
-from convpool.nn.modules import Conv2d, ConvTranspose2d
+from convpool.nn.modules import Conv2d, ConvTranspose2d, Packed
 from convpool.request import NO_ACTIVATION
-from convpool.spec import Activation
+from convpool.spec import Activation, ConvolutionSpec
 
 
-class Folded(torch.nn.Module):
+class Folded(Packed):
     """What the folded convolutions have in common."""
 
     activation: Activation = NO_ACTIVATION
@@ -24,6 +25,24 @@ class Folded(torch.nn.Module):
     def extra_repr(self) -> str:
         """Return the arguments."""
         return f"{super().extra_repr()}, {self.activation}"
+
+    def _by_kept(
+        self,
+        input: Tensor,
+        spec: Callable[..., ConvolutionSpec],
+        layer: tuple[Any, ...],
+        residual: Tensor | None,
+    ) -> Tensor | None:
+        """Return the result by packed weights, or None if they mustn't be kept now."""
+        weight = None if is_dynamo_compiling() else self._parameters.get("weight")
+        packing = None if weight is None else self._kept()
+        if weight is None or packing is None:
+            return None
+        bias, last = self._parameters.get("bias"), self.activation
+        try:
+            return packing.convolve(input, weight, bias, spec, layer, last, residual)
+        except ArgumentError:  # the residual is to stretch, though it wasn't on the sample
+            return None
 
     def _finished(self, output: Tensor, residual: Tensor | None) -> Tensor:
         """Return activation(output + residual) by PyTorch's operators."""
@@ -43,10 +62,7 @@ class FoldedConv2d(Folded, Conv2d):
     def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
         """Return activation(convolution + residual)."""
         layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-        try:
-            output = self._by_kept(input, conv2d_spec, layer, self.activation, residual)
-        except ArgumentError:  # the residual is to stretch, though it wasn't on the sample
-            output = None
+        output = self._by_kept(input, conv2d_spec, layer, residual)
         if output is not None:
             return output
         output = self._conv_forward(input, self.weight, self.bias)
@@ -64,10 +80,7 @@ class FoldedConvTranspose2d(Folded, ConvTranspose2d):
     ) -> Tensor:
         """Return activation(transposed convolution + residual)."""
         layer = self._layer(input, output_size)
-        try:
-            output = self._by_kept(input, conv_transpose2d_spec, layer, self.activation, residual)
-        except ArgumentError:
-            output = None
+        output = self._by_kept(input, conv_transpose2d_spec, layer, residual)
         if output is not None:
             return output
         output = conv_transpose2d(input, self.weight, self.bias, *layer)

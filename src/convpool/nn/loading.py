@@ -5,12 +5,15 @@ import pickle
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
 from torch.nn import Module
 
 from convpool.errors import ArgumentError, DataError
+
+_LONGEST = 300  # characters of another library's message, which may list all of a net's weights
 
 
 def load_net(
@@ -64,7 +67,8 @@ def _run(file: Path) -> dict[str, Any]:
     try:
         return runpy.run_path(str(file), run_name=file.stem)
     except SyntaxError as error:
-        raise DataError(f"{file}, line {error.lineno}: {error.msg}") from error
+        place = "" if error.lineno is None else f", line {error.lineno}"
+        raise DataError(f"{file}{place}: {error.msg}") from error
     except Exception as error:  # whatever the user's code raises
         raise DataError(f"running {file} failed: {_told(error)}") from error
 
@@ -72,13 +76,16 @@ def _run(file: Path) -> dict[str, Any]:
 def _load_weights(net: Module, weights: str | os.PathLike[str]) -> None:
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError as error:  # whose text is a page about other files
+        reason = "it isn't PyTorch's, or holds more than tensors; save a net's state_dict()"
+        raise DataError(f"{os.fspath(weights)} can't be read: {reason}") from error
+    except Exception as error:  # any bytes are a program for pickle, which fails as it likes
         raise DataError(f"{os.fspath(weights)} can't be read: {_told(error)}") from error
     if not isinstance(state, Mapping):
         raise ArgumentError("weights", type(state).__name__, "a state_dict, names with tensors")
     try:
         net.load_state_dict(state)
-    except RuntimeError as error:
+    except Exception as error:  # names that are no text, values that are no tensors
         fit = f"a state_dict that fits {type(net).__name__}: {_told(error)}"
         raise ArgumentError("weights", os.fspath(weights), fit) from error
 
@@ -89,4 +96,4 @@ def _is_net(value: object) -> bool:
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return shorten(f"{type(error).__name__}: {error}", _LONGEST, placeholder=" ...")

@@ -1,8 +1,8 @@
 """Runs random calls with each array beside a page that may not be touched.
 
-A program of its own, since to touch one ends the process. Its argument is a kind of call: `conv2d`,
-`conv_transpose2d`, or a gradient by `input` or by `weight`. It prints "done", or dies in the call
-that it printed last.
+A program of its own, since to touch one ends the process. Its arguments are kinds of calls:
+`conv2d`, `conv_transpose2d`, or a gradient by `input` or by `weight`. It prints "done", or dies in
+the call that it printed last.
 """
 
 import ctypes
@@ -22,11 +22,11 @@ from convpool.kernels.convolution import operator
 from convpool.kernels.weight_gradient import operator as weight_gradient
 from convpool.threads import set_num_threads
 from tests.kernels.convolution import gradients
-from tests.kernels.convolution.cases import Case, check, read_in_place, some
+from tests.kernels.convolution.cases import Case, compare, read_in_place, some
 from tests.kernels.convolution.gradients import Gradient
 
 Array = NDArray[Any]
-Call = TypeVar("Call", Case, Gradient)
+Call = TypeVar("Call", bound=Case | Gradient)
 
 PAGE = mmap.PAGESIZE
 LINE = 64
@@ -84,29 +84,38 @@ class Fences:
         return replace(case, **moved)
 
 
-def main(kind: str) -> None:
+def main(kinds: list[str]) -> None:
     set_num_threads(1)
-    for side in ("before", "after"):
-        if kind in gradients.PROGRAMS:
-            run(gradients.gradients(kind), Fences(side))
-        else:
-            cases = [*some(kind), *(read_in_place() if kind == "conv2d" else ())]
-            run(cases, Fences(side))
-    print("done")
-
-
-def run(cases: Iterable[Call], fences: Fences) -> None:
+    drawn = [call for kind in kinds for call in calls(kind)]
     with (
-        patch.object(memory, "empty", fences.empty),
-        patch.object(memory, "scratch", fences.scratch),
         patch.object(memory, "give_back", lambda array: None),
         patch.object(operator, "MOST", 1),  # threads that have scratch memory
         patch.object(weight_gradient, "MOST", 1),
     ):
-        for case in cases:
-            print(fences.side, case, flush=True)
-            check(case, fences.around(case).run())
+        for call in drawn:
+            run(call)
+    print("done")
+
+
+def calls(kind: str) -> Iterable[Case | Gradient]:
+    """Return the calls of a kind."""
+    if kind in gradients.PROGRAMS:
+        return gradients.gradients(kind)
+    return *some(kind), *(read_in_place() if kind == "conv2d" else ())
+
+
+def run(call: Case | Gradient) -> None:
+    """Carry out a call with forbidden pages before its arrays, then after them."""
+    expected = call.expected()
+    for side in ("before", "after"):
+        print(side, call, flush=True)
+        fences = Fences(side)
+        with (
+            patch.object(memory, "empty", fences.empty),
+            patch.object(memory, "scratch", fences.scratch),
+        ):
+            compare(call, fences.around(call).run(), expected)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

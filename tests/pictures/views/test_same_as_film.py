@@ -21,6 +21,8 @@ from tests.pictures.views.reading import Cell, Letters, Planes, middle, polygons
 Setting = tuple[LayerSpec, tuple[int, int, int], int]
 WINDOWS = ("Conv2d", "MaxPool2d", "AvgPool2d")
 limited = limits(deadline=None, max_examples=25)
+SIGNED = 12
+"""Pixels of a side from which a cell has a place for a sign beside the digit."""
 
 
 def some(shown: Film) -> Iterator[tuple[int, Frame]]:
@@ -205,7 +207,10 @@ def test_the_matrix_times_the_input_is_the_output(setting: Setting) -> None:
     columns = {round(middle(cell)[0]): number for number, cell in enumerate(above)}
     rows = {round(middle(cell)[1]): number for number, cell in enumerate(beside)}
     letters, matrix = Letters.of(last), np.zeros((shown.output.size, shown.input.size))
-    for cell in polygons(last, Role.WEIGHT)[:-1]:  # the last one is the legend's
+    cells = polygons(last, Role.WEIGHT)[:-1]  # the last one is the legend's
+    sides = {cell.points[1][0] - cell.points[0][0] for cell in cells}
+    assume(min(sides, default=SIGNED) >= SIGNED)
+    for cell in cells:
         x, y = middle(cell)
         matrix[rows[round(y)], columns[round(x)]] = float(letters.within(cell) or "nan")
     product = (matrix @ shown.input.ravel()).reshape(shown.output.shape)

@@ -42,6 +42,11 @@ class Cuts:
         """The blocks and tiles."""
         return block(self.problem, self.machine, planar=self.planar)
 
+    @property
+    def way(self) -> str:
+        """How it is computed, in a few words."""
+        return f"vectors across {'filters' if self.blocking.across_filters else 'pixels'}"
+
     @cached_property
     def packing(self) -> tuple[int, int]:
         """What the order of packed weights depends on; across pixels they stay as they are."""

@@ -75,7 +75,7 @@ class Convolution:
         self._tiled: dict[bool, amx.AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
-            tiled = {planar: amx.AmxCuts(*common, planar) for planar in (True, False)}
+            tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
         self._short: dict[bool, WinogradCuts] = {}
@@ -93,6 +93,11 @@ class Convolution:
     def packing(self) -> Hashable:
         """Every operator of a layer takes what another one packed, and adds orders of its own."""
         return "kernels", self._spec, self._dtype
+
+    @property
+    def way(self) -> str:
+        """How planes are computed in the running context's precision, with packed weights."""
+        return self._ways(planar=True, kept=True)[0].way
 
     def pack(self, weight: Array, bias: Array | None) -> Packed:
         """Return weights and bias, which are kept: they mustn't be changed as long as it lives."""
@@ -122,13 +127,25 @@ class Convolution:
             out = memory.empty(shape, self._number, channels_last=last)
         if residual is not None and residual.strides != out.strides:
             residual = _like(out, residual)
-        cuts = self._chosen(not last, packed)
-        spoiled = self._carry_out(cuts, input, packed, out, residual, activation)
+        self._fill(self._ways(not last, packed.kept), input, packed, out, residual, activation)
+        return out
+
+    def _fill(
+        self,
+        ways: list[Cuts],
+        input: Array,
+        packed: Packed,
+        out: Array,
+        residual: Array | None,
+        activation: Activation,
+    ) -> None:
+        """Fill `out` in the first of some ways; an image that doesn't bear it, in the next one."""
+        first, *others = ways
+        spoiled = self._carry_out(first, input, packed, out, residual, activation)
         for image in np.flatnonzero(spoiled) if spoiled is not None else ():
             one = slice(image, image + 1)
             added = None if residual is None else residual[one]
-            self._carry_out(self._cuts[not last], input[one], packed, out[one], added, activation)
-        return out
+            self._fill(others, input[one], packed, out[one], added, activation)
 
     def _carry_out(
         self,
@@ -161,17 +178,19 @@ class Convolution:
         memory.give_back(scratch)
         return spoiled
 
-    def _chosen(self, planar: bool, packed: Packed) -> Cuts:
-        """Return the cuts by which weights for one call, or for many, are used.
+    def _ways(self, planar: bool, kept: bool) -> list[Cuts]:
+        """Return the cuts by which weights for one call, or for many, are used, the best first.
 
         In strict precision these are the same, and so the bits.
         """
         is_strict = get_precision() == STRICT
-        if self._short and (packed.kept or self._packs_short) and not is_strict:
-            return self._short[planar]
-        if self._tiled and (packed.kept or self._packs_tiled or is_strict):
-            return self._tiled[planar]
-        return self._cuts[planar]
+        ways = [self._cuts[planar]]
+        is_short = bool(self._short) and (kept or self._packs_short) and not is_strict
+        if self._tiled and (kept or self._packs_tiled or is_strict or is_short):
+            ways.insert(0, self._tiled[planar])
+        if is_short:
+            ways.insert(0, self._short[planar])
+        return ways
 
     def _ordered(self, packed: Packed, cuts: Cuts) -> Ordered:
         """Return the weights in the program's order, and a bias that it can read in vectors."""

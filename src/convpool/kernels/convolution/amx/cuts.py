@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,25 @@ from convpool.kernels.amx import PAIRS, PIECES, ROWS, available, configuration
 from convpool.kernels.convolution.amx.outputs import MADE
 from convpool.kernels.convolution.amx.program import program
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import FILTERS, STEP, STEP_BYTES, Weights
+from convpool.kernels.convolution.amx.weights import FILTERS, HEAD, STEP, STEP_BYTES, Weights
 from convpool.kernels.convolution.amx.weights import program as packing_program
 from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
 from convpool.kernels.convolution.cuts import Cuts
+from convpool.kernels.convolution.panel import BY_VECTOR
 from convpool.kernels.convolution.record import Record
+from convpool.kernels.convolution.sharing import SharingCuts
 from convpool.kernels.jit import Program
 from convpool.spec import Conv2dSpec
 
 Array = NDArray[Any]
 
 _LINE, _VECTOR = 64, 16
-_PIECES = 768 << 10  # bytes of a block's pixels, which stay in the second cache
+_PIECES = 768 << 10, 3 << 20  # bytes of a block's pixels: in the second cache, or few blocks
 _MOST_PIECES = 4 << 20
 _PANEL = 256 << 10  # bytes of it for a chunk of channels
 _POSITIONS = 1024  # of a block
 _SEGMENT = 36  # steps that are summed in one go: their weights are 216 KB
-_SECOND_CACHE = 1 << 20  # bytes of it for weights
+_SECOND_CACHE = 1 << 20  # bytes of it for weights, or for pixels
 _PRODUCTS = 6  # of pieces, for each of two numbers
 _IMAGES = 2  # that come at a time where weights are packed for them
 _FLOAT = 4
@@ -37,8 +40,11 @@ _WORTH_THREADS = 1 << 16  # weights to split
 
 
 @dataclass(frozen=True)
-class AmxCuts(Cuts):
+class AmxCuts(SharingCuts):
     """The cuts of a layer whose products are those of matrices."""
+
+    most: int
+    """Bytes of a block's pixels, if there can be so few."""
 
     @cached_property
     def folded(self) -> bool:
@@ -66,7 +72,7 @@ class AmxCuts(Cuts):
         extent = vertical.extent
         if self.folded:  # taps have rows of products of their own
             slots, extent = 1, 0
-        fitting = _PIECES // (self.rows_of_products * 2 * PIECES) // slots  # positions
+        fitting = self.most // (self.rows_of_products * 2 * PIECES) // slots  # positions
         columns = horizontal.longest
         if vertical.longest == 1:  # a plane of pixels that don't meet is one long row
             columns = even(columns, min(max(fitting, FILTERS), _POSITIONS))
@@ -88,27 +94,37 @@ class AmxCuts(Cuts):
     def pays(self, *, packs: bool) -> bool:
         """Tell whether it is faster than multiplying and adding, weights packed in the call or not.
 
-        Counted in cycles. Fitted to 60 layers: 28 an instruction of 16 filters, with what loads its
-        operands; 180 to finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to
-        split it; 0.04 a byte of weights that outgrow the second cache; 1,100 to begin a block. That
-        was right to 10 % for half of the layers, and to 25 % for all but two. A weight is packed in
-        2 cycles, or in 1 for multiplying and adding.
+        A weight is packed in 2 cycles, or in 1 for multiplying and adding.
         """
-        problem = self.problem
-        halves = up(problem.filters, 8) / ROWS
-        mine = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 28 + 180)
-        mine += 0.7 * self.rows_of_products * self.width + 1100
-        if not self.is_plain:
-            mine += 0.7 * problem.channels * self.channel_gap / _FLOAT
-        if self._weights > _SECOND_CACHE:
-            mine += 0.04 * self._weights
-        mine *= self.blocks
+        problem, mine = self.problem, self.cycles
         others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
         if packs:
             weights = problem.channels * problem.filters * problem.taps
             mine += 2 * weights / _IMAGES
             others += weights / _IMAGES
         return 1.05 * mine < others and self._pieces <= _MOST_PIECES
+
+    @cached_property
+    def cycles(self) -> float:
+        """About how many cycles an image's group takes.
+
+        Fitted to 60 layers: 28 an instruction of 16 filters, with what loads its operands; 180 to
+        finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to split it; 0.04 a byte
+        of weights that outgrow the second cache, 0.1 one of pixels, for each block of filters;
+        1,100 to begin a block. That was right to 10 % for half of the layers, and to 25 % for all
+        but two.
+        """
+        problem = self.problem
+        halves = up(problem.filters, 8) / ROWS
+        cycles = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 28 + 180)
+        cycles += 0.7 * self.rows_of_products * self.width + 1100
+        if not self.is_plain:
+            cycles += 0.7 * problem.channels * self.channel_gap / _FLOAT
+        if self._weights > _SECOND_CACHE:
+            cycles += 0.04 * self._weights
+        if self._pieces > _SECOND_CACHE:
+            cycles += 0.1 * self._pieces * self.blocking.filter_blocks
+        return cycles * self.blocks
 
     @property
     def _pieces(self) -> int:
@@ -214,6 +230,11 @@ class AmxCuts(Cuts):
         """Groups in a unit."""
         return 1
 
+    @property
+    def way(self) -> str:
+        """How it is computed, in a few words."""
+        return "products of matrices on AMX"
+
     @cached_property
     def packing(self) -> tuple[int, int]:
         """What no other order has."""
@@ -231,6 +252,7 @@ class AmxCuts(Cuts):
             "made": MADE,
             "sums": made if self.steps > self.segment else 0,
             "chosen": _LINE,
+            "has_tiny": _LINE,
         }
         # What the panel may be read beyond its end, as `width` says.
         places, place = {}, Record(*known.tolist()).panel_bytes
@@ -256,10 +278,6 @@ class AmxCuts(Cuts):
         return np.concatenate([known, np.array(told, np.int64)])
 
     @cached_property
-    def _known(self) -> Record:
-        return Record(*self.record[: len(Record._fields)].tolist())
-
-    @cached_property
     def segment(self) -> int:
         """Steps that are summed in one go, in pieces of about one size."""
         return even(self.steps, _SEGMENT)
@@ -271,36 +289,19 @@ class AmxCuts(Cuts):
         way = self.blocking
         return -(-vertical.longest // way.rows) * -(-horizontal.longest // way.columns)
 
-    def work(self, batch: int, threads: int) -> tuple[Array, int]:
-        """Share the filters where there are too few blocks; each share splits the input."""
-        units = batch * self.units
-        if units % threads == 0 or units >= 4 * threads:
-            return self.record, units
-        shares = min(threads, self.blocking.filter_blocks)
-        record = self.record.copy()
-        held = -(-self.blocking.filter_blocks // shares)
-        record[Record._fields.index("held")] = held
-        return record, units * -(-self.blocking.filter_blocks // held)
-
-    def tell_spoiled(self, record: Array, batch: int) -> Array:
-        """Return numbers, one an image, of which a run makes 1 where its output isn't all finite.
-
-        There an infinity became NaN.
-        """
-        spoiled = np.zeros(batch, np.int64)
-        record[len(Record._fields)] = spoiled.ctypes.data
-        return spoiled
-
     def _program(self, reading: int) -> Program:
         register = self.machine.vector // self.problem.itemsize
-        return program(self.number, self.planar, register, (reading, self.repeats))
+        how = None if self.is_plain and reading == BY_VECTOR else (reading, self.repeats)
+        return program(self.number, self.planar, register, how)
 
     def pack(self, weight: Array) -> Array:
         """Return the weights' pieces."""
         weight = np.ascontiguousarray(weight, self.number)
         blocks = self.spec.groups * self.blocking.filter_blocks
-        packed = memory.empty((blocks * self.steps * STEP_BYTES // _FLOAT + _LINE,), self.number)
+        size = HEAD + blocks * self.steps * STEP_BYTES + _LINE
+        packed = memory.empty((size // _FLOAT,), self.number)
         packed = packed[-packed.ctypes.data % _LINE // _FLOAT :]
+        packed[: HEAD // _FLOAT] = 0
         record = self._packing_record.copy()
         record[0], record[1] = weight.ctypes.data, packed.ctypes.data
         packing_program(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)
@@ -319,6 +320,12 @@ class AmxCuts(Cuts):
             in_order=int(np.array_equal(products, np.arange(len(products)) * _FLOAT)),
         )
         return np.array(told, np.int64)
+
+
+def best(cuts: Cuts) -> AmxCuts:
+    """Return the faster of the cuts with few pixels in a block, and with many, for a layer's."""
+    common = cuts.spec, cuts.problem, cuts.machine, cuts.number, cuts.planar
+    return min((AmxCuts(*common, most) for most in _PIECES), key=attrgetter("cycles"))
 
 
 def fits(problem: Problem) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import ROWS, TILE
+from convpool.kernels.amx import ROWS, TILE, any_lost
 from convpool.kernels.combining import add_no_times, any_nan
 from convpool.kernels.convolution.amx.record import Pieces
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
@@ -99,11 +99,12 @@ def _writing(number: Any, planar: bool) -> Any:
         last = min(ROWS, plan.filters - k) - 1
         slope = number(load_number(np.float64, record + SLOPE))
         ceiling = number(load_number(np.float64, record + CEILING))
+        spoils = load_number(np.int64, memory + more.has_tiny) and any_lost(vectors, last, chosen)
         if planar:
             vectors = add_numbers(vectors, bias, 1)
         else:
             vectors = add_numbers(transpose(vectors), bias, 0)
-        if any_nan(add_no_times(zeros(number, ROWS, 1)[0], vectors)):
+        if spoils or any_nan(add_no_times(zeros(number, ROWS, 1)[0], vectors)):
             store_number(np.int64(1), more.spoiled + image * 8)
         residual = target + plan.residual
         if plan.residual and planar:

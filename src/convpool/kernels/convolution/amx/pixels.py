@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import PAIRS, PIECES, store_pairs
+from convpool.kernels.amx import PAIRS, PIECES, is_tiny, least, no_number, store_pairs
 from convpool.kernels.convolution.amx.record import Pieces
 from convpool.kernels.jit import block
 from convpool.kernels.rows import fields, load, load_number
@@ -31,7 +31,10 @@ def splitting(number: Any, lanes: int) -> Any:
             channels: how many of them there are.
             width: numbers in a row that there are; the others, up to the width of all rows, are 0.
             target: address of the pieces.
+
+        Returns whether a number is tiny.
         """
+        trace = no_number(lanes)
         more = fields(record, Pieces)
         rows = more.rows if more.sources else -(-channels // (2 * PAIRS)) * 2 * PAIRS
         for pair in range(rows // 2):
@@ -40,29 +43,24 @@ def splitting(number: Any, lanes: int) -> Any:
             first_width = width if 2 * pair < channels else 0
             second_width = width if 2 * pair + 1 < channels else 0
             if more.sources:
-                place = load_number(np.int64, more.sources + 16 * pair)
-                other = load_number(np.int64, more.sources + 16 * pair + 8)
-                first, second = source + place, source + other
-                first_width = width if place >= 0 else 0
-                second_width = width if other >= 0 else 0
+                there = load_number(np.int64, more.sources + 16 * pair)
+                first, first_width = source + there, width if there >= 0 else 0
+                there = load_number(np.int64, more.sources + 16 * pair + 8)
+                second, second_width = source + there, width if there >= 0 else 0
             steps, place = divmod(pair, PAIRS)
             there = target + (steps * PIECES * PAIRS + place) * more.pair_row
             whole = width // lanes * lanes if first_width == second_width == width else 0
             for x in range(0, whole, lanes):
                 i = x * item
-                store_pairs(
-                    load(number, first + i, lanes),
-                    load(number, second + i, lanes),
-                    there + i,
-                    PAIRS * more.pair_row,
-                )
+                one, other = load(number, first + i, lanes), load(number, second + i, lanes)
+                trace = least(least(trace, one), other)
+                store_pairs(one, other, there + i, PAIRS * more.pair_row)
             for x in range(whole, more.width, lanes):
                 i = x * item
-                store_pairs(
-                    load_row(number, first + i, x, first_width, lanes, SUM),
-                    load_row(number, second + i, x, second_width, lanes, SUM),
-                    there + i,
-                    PAIRS * more.pair_row,
-                )
+                one = load_row(number, first + i, x, first_width, lanes, SUM)
+                other = load_row(number, second + i, x, second_width, lanes, SUM)
+                trace = least(least(trace, one), other)
+                store_pairs(one, other, there + i, PAIRS * more.pair_row)
+        return is_tiny(trace)
 
     return split

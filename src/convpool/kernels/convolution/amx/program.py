@@ -12,23 +12,25 @@ from convpool.kernels.amx import PIECES, add_products, clear_sums, configure, re
 from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, finishing
 from convpool.kernels.convolution.amx.pixels import splitting
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import STEP_BYTES
+from convpool.kernels.convolution.amx.weights import HEAD, STEP_BYTES
 from convpool.kernels.convolution.forward import place_of
 from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program, block
-from convpool.kernels.rows import fields, load_number, store_all
+from convpool.kernels.rows import fields, load_number, store_all, store_number
 from convpool.kernels.sums import zeros
 
 _RECORD = 8 * len(Record._fields)
 
 
 @cache
-def program(number: Any, planar: bool, lanes: int, reading: Reading) -> Program:
-    """Return the program for an order of the output and a way to read the input."""
-    read = _reading(number, lanes, reading)
-    finish = finishing(number, planar)
-    multiply_one, multiply_two = _multiplying(1, finish), _multiplying(2, finish)
+def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> Program:
+    """Return the program for an order of the output and a way to read the input.
+
+    Without one, its planes lie as they are to be split, and no panel is filled.
+    """
+    read = _reading(number, lanes, reading) if reading else _reading_in_place(number, lanes)
+    multiply = _multiplying(finishing(number, planar))
 
     def convolve(record, unit, thread):
         """Make one block of the output, for the unit's blocks of filters."""
@@ -36,7 +38,8 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading) -> Program:
         more = fields(record + _RECORD, Pieces)
         _, group, _, first, end, _, _ = place_of(record, unit)
         memory = plan.scratch + thread * plan.scratch_bytes
-        read(record, unit, memory)
+        has_tiny = read(record, unit, memory) or load_number(np.int64, plan.packed) != 0
+        store_number(np.int64(has_tiny), memory + more.has_tiny)
         for line in range(0, MADE, 64):  # of filters that there aren't, nothing is ever stored
             store_all(zeros(number, lanes, 1), memory + more.made + line, 0)
         waiting = -1, 0, 0
@@ -45,94 +48,110 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading) -> Program:
             if number_of_block == first or is_last:
                 configure(more.shapes + 64 * is_last)
             weights = group * plan.filter_blocks + number_of_block
-            weights = plan.packed + weights * more.number_of_steps * STEP_BYTES
+            weights = plan.packed + HEAD + weights * more.number_of_steps * STEP_BYTES
             for step in range(0, more.number_of_steps, more.segment):
                 filters = weights + step * STEP_BYTES
                 for tile in range(0, more.number_of_tiles, 2):
-                    if tile + 1 < more.number_of_tiles:
-                        multiply_two(record, unit, memory, filters, tile, step, waiting)
-                    else:
-                        multiply_one(record, unit, memory, filters, tile, step, waiting)
+                    multiply(record, unit, memory, filters, tile, step, waiting)
                     waiting = tile, number_of_block, step
-        for quarter in range(4):
-            finish(record, unit, memory, waiting, quarter)
+        multiply(record, unit, memory, 0, 0, more.number_of_steps, waiting)
         release()
 
-    variant = "-".join(map(str, (number.__name__, int(planar), *reading)))
+    variant = "-".join(map(str, (number.__name__, int(planar), *(reading or ("in-place",)))))
     return Program(convolve, variant=f"amx-{variant}")
 
 
 @cache
-def _multiplying(columns: int, finish: Any) -> Any:
-    """Return the function that multiplies 32 filters with 16 times `columns` pixels."""
+def _multiplying(finish: Any) -> Any:
+    """Return the function that multiplies 32 filters with 32 pixels, or with the last 16."""
 
     @block
     def multiply(record, unit, memory, filters, tile, first, waiting):
         """Leave the sums of a segment in memory; meanwhile, finish those that wait there.
 
         What multiplies matrices would stand idle, if sums were finished by themselves (a tenth of
-        the time of 64 channels).
+        the time of 64 channels). The smaller products come first, and then the largest of each
+        step: see `add_products`. All is one loop, so that `finish` is compiled in one place.
 
         The arguments:
             record, unit, memory: the program's, and the thread's scratch.
             filters: address of the first step's tiles; those of the next one follow.
             tile: number of the first 16 positions.
-            first: the segment's first step.
+            first: the segment's first step; beyond the last one, nothing is multiplied.
             waiting: tile, block of filters and first step of the sums that wait; -1 for none.
         """
         more = fields(record + _RECORD, Pieces)
         entry = more.tiles + tile * ENTRY
+        is_whole = tile + 1 < more.number_of_tiles
         pixels = memory + more.pieces + load_number(np.int64, entry)
-        others = memory + more.pieces + load_number(np.int64, entry + (columns - 1) * ENTRY)
+        others = memory + more.pieces + load_number(np.int64, entry + is_whole * ENTRY)
         row, places = more.pair_row, more.steps + first * 8
-        steps = min(more.segment, more.number_of_steps - first)
-        quarter = 0 if waiting[0] >= 0 else 4
-        clear_sums(columns)
-        for step in range(steps):
-            place = load_number(np.int64, places + step * 8)
-            tiles = filters + step * STEP_BYTES
-            add_products(tiles, pixels + place, others + place, row, columns, 0)
-            if quarter < 4:
-                finish(record, unit, memory, waiting, quarter)
-                quarter += 1
-        for step in range(steps):
-            place = load_number(np.int64, places + step * 8)
-            tiles = filters + step * STEP_BYTES
-            add_products(tiles, pixels + place, others + place, row, columns, 1)
-            if quarter < 4:
-                finish(record, unit, memory, waiting, quarter)
-                quarter += 1
-        for rest in range(quarter, 4):
-            finish(record, unit, memory, waiting, rest)
-        store_sums(memory + more.made, columns)
+        steps = max(0, min(more.segment, more.number_of_steps - first))
+        clear_sums()
+        for i in range(max(4, 2 * steps)):
+            step = i if i < steps else i - steps
+            if i < 2 * steps:
+                place = load_number(np.int64, places + step * 8)
+                tiles = filters + step * STEP_BYTES
+                if i < steps and is_whole:
+                    add_products(tiles, pixels + place, others + place, row, 2, 0)
+                elif i < steps:
+                    add_products(tiles, pixels + place, others + place, row, 1, 0)
+                elif is_whole:
+                    add_products(tiles, pixels + place, others + place, row, 2, 1)
+                else:
+                    add_products(tiles, pixels + place, others + place, row, 1, 1)
+            if i < 4 and waiting[0] >= 0:
+                finish(record, unit, memory, waiting, i)
+        store_sums(memory + more.made)
 
     return multiply
 
 
 @cache
 def _reading(number: Any, lanes: int, how: Reading) -> Any:
-    item = np.dtype(number).itemsize
     fill, split = filling(number, lanes, *how), splitting(number, lanes)
 
     @block
     def read(record, unit, memory):
-        """Split a unit's block of the input, chunk by chunk of channels."""
+        """Split a unit's block of the input, chunk by chunk of channels.
+
+        Returns whether a number is tiny.
+        """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Pieces)
         image, group, _, _, _, row, column = place_of(record, unit)
         source = plan.images + image * plan.image_stride
         source += group * plan.channels * plan.channel_stride
         target = memory + more.pieces
+        has_tiny = False
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
             begin = source + first * plan.channel_stride
-            if plan.direct != 0:
-                width = min(plan.columns, plan.out_width - column)
-                begin += column * item
-                split(record + _RECORD, begin, plan.channel_stride, channels, width, target)
-            else:
-                fill(record, begin, memory, channels, row, column)
-                split(record + _RECORD, memory, plan.channel_gap, channels, more.width, target)
+            fill(record, begin, memory, channels, row, column)
+            has_tiny |= split(
+                record + _RECORD, memory, plan.channel_gap, channels, more.width, target
+            )
             target += plan.chunk // 2 * PIECES * more.pair_row
+        return has_tiny
+
+    return read
+
+
+@cache
+def _reading_in_place(number: Any, lanes: int) -> Any:
+    item, split = np.dtype(number).itemsize, splitting(number, lanes)
+
+    @block
+    def read(record, unit, memory):
+        """Split a unit's block of a plane that is one long row, all channels at once."""
+        plan = fields(record, Record)
+        more = fields(record + _RECORD, Pieces)
+        image, group, _, _, _, _, column = place_of(record, unit)
+        source = plan.images + image * plan.image_stride + column * item
+        source += group * plan.channels * plan.channel_stride
+        width = min(plan.columns, plan.out_width - column)
+        target = memory + more.pieces
+        return split(record + _RECORD, source, plan.channel_stride, plan.channels, width, target)
 
     return read

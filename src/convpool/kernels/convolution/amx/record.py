@@ -36,3 +36,5 @@ class Pieces(NamedTuple):
     """Sums of all segments so far, likewise for each 32 positions."""
     chosen: int = 0
     """Bits of the positions that are stored."""
+    has_tiny: int = 0
+    """A number: 1 if any pixel of the block, or any weight, is tiny."""

@@ -6,14 +6,27 @@
 from functools import cache
 from typing import Any, NamedTuple
 
-from convpool.kernels.amx import PIECES, ROWS, TILE, gather, store_halves
+import numpy as np
+
+from convpool.kernels.amx import (
+    PIECES,
+    ROWS,
+    TILE,
+    gather,
+    is_tiny,
+    least,
+    no_number,
+    store_halves,
+)
 from convpool.kernels.jit import Program
-from convpool.kernels.rows import fields, load
+from convpool.kernels.rows import fields, load, store_number
 
 FILTERS = 2 * ROWS
 """Filters of a block."""
 STEP = 2 * ROWS
 """Products of a step."""
+HEAD = 64
+"""Bytes before the pieces: a number, 1 if a weight is tiny."""
 STEP_BYTES = 2 * PIECES * TILE
 """Bytes of the pieces of a block's weights for one step."""
 
@@ -45,14 +58,18 @@ def program(number: Any) -> Program:
         group, number_of_block = divmod(unit, -(-plan.filters // FILTERS))
         first = number_of_block * FILTERS
         source = plan.weight + group * plan.of_group + first * plan.of_filter
-        target = plan.packed + unit * plan.steps * STEP_BYTES + (PIECES - 1) * 2 * TILE
+        target = plan.packed + HEAD + unit * plan.steps * STEP_BYTES + (PIECES - 1) * 2 * TILE
+        trace = no_number(STEP)
         for row in range(min(FILTERS, plan.filters - first)):
             for step in range(plan.steps):
                 if plan.in_order:
                     numbers = load(number, source + step * STEP * 4, STEP)
                 else:
                     numbers = gather(number, source, plan.products + step * STEP * 4, STEP)
+                trace = least(trace, numbers)
                 store_halves(numbers, target + step * STEP_BYTES + row * 64, -2 * TILE)
             source += plan.of_filter
+        if is_tiny(trace):
+            store_number(np.int64(1), plan.packed)
 
     return Program(pack, variant=f"amx-weights-{number.__name__}")

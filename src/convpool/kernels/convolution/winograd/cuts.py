@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from convpool.kernels import memory
 from convpool.kernels.convolution import filters as packing
 from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
-from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
+from convpool.kernels.convolution.sharing import SharingCuts
 from convpool.kernels.convolution.winograd.program import Weighing, program, weighing_program
 from convpool.kernels.convolution.winograd.record import Tiles
 from convpool.kernels.jit import Program
@@ -34,7 +34,7 @@ _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
 
 
 @dataclass(frozen=True)
-class WinogradCuts(Cuts):
+class WinogradCuts(SharingCuts):
     """The cuts of a layer whose tiles are transformed."""
 
     @cached_property
@@ -98,27 +98,6 @@ class WinogradCuts(Cuts):
             others += problem.channels * problem.filters * problem.taps / _IMAGES
         return short < others
 
-    def work(self, batch: int, threads: int) -> tuple[Array, int]:
-        """Share the filters where there are too few blocks; each share transforms the input."""
-        units = batch * self.units
-        if units % threads == 0 or units >= 4 * threads:
-            return self.record, units
-        shares = min(threads, self.blocking.filter_blocks)
-        record = self.record.copy()
-        held = -(-self.blocking.filter_blocks // shares)
-        record[Record._fields.index("held")] = held
-        return record, units * -(-self.blocking.filter_blocks // held)
-
-    def tell_spoiled(self, record: Array, batch: int) -> Array:
-        """Return numbers, one an image, of which a run makes 1 where its output isn't all finite.
-
-        There an infinity or NaN spoils a whole tile, or a number was too large for the transforms
-        alone.
-        """
-        spoiled = np.zeros(batch, np.int64)
-        record[len(Record._fields)] = spoiled.ctypes.data
-        return spoiled
-
     @cached_property
     def tables(self) -> dict[str, Array]:
         """As for other layers, but that taps are in the order of the pixels that they meet."""
@@ -133,6 +112,12 @@ class WinogradCuts(Cuts):
     def _tile(self) -> int:
         """Bytes from tile to tile of a plane of values: all channels, and no power of two."""
         return up(self.problem.channels * self.problem.itemsize, self.machine.vector) + _LINE
+
+    @property
+    def way(self) -> str:
+        """How it is computed, in a few words."""
+        outputs, taps = self.short
+        return f"short convolutions, {outputs}x{outputs} outputs of {taps}x{taps} taps"
 
     @cached_property
     def packing(self) -> tuple[int, int]:
@@ -177,10 +162,6 @@ class WinogradCuts(Cuts):
         )
         known[Record._fields.index("scratch_bytes")] = place
         return np.concatenate([known, np.array(tiles_told, np.int64)])
-
-    @cached_property
-    def _known(self) -> Record:
-        return Record(*self.record[: len(Record._fields)].tolist())
 
     @property
     def _weights_plane(self) -> int:

@@ -1,0 +1,142 @@
+"""The functions on ordinary tensors of which a gradient is wanted, when nothing else goes on.
+
+Their calls are prepared (`functional/calls.py`), forward and backward, and don't go through
+PyTorch's dispatcher: for small layers that takes half the time. Where gradients are to be
+differentiated again, the rules of `gradients.py` take over.
+
+"""
+
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+from torch.compiler import is_dynamo_compiling
+
+from convpool.bridge.gradients import RULES, Gradients, SingleLevel
+from convpool.bridge.operators import numbers
+from convpool.bridge.tensors import COMPARED, Array, arrays_of, on_arrays
+from convpool.functional.adjoints import (
+    by_bias,
+    by_input,
+    by_weight,
+    of_maxima,
+    of_means,
+    of_unpooled,
+)
+from convpool.functional.apply import convolve, pool, unpool
+
+
+class Convolution(SingleLevel):
+    """A convolution, or a transposed one, of weights that are being trained: in batches.
+
+    Like those below it is applied to the tensors, to their arrays, and to the layer's `Calls`.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, _: object, *rest: Any) -> Tensor:
+        """Return the output."""
+        arrays, ctx.calls = rest
+        ctx.save_for_backward(input, weight)
+        output: Tensor = on_arrays(partial(convolve, ctx.calls, often=True), arrays)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:
+        """Return the gradients by input, weight and bias."""
+        calls, wants = ctx.calls, ctx.needs_input_grad
+        arrays = _prepared(ctx, gradient)
+        if arrays is None:
+            return (*_by_rule(ctx, calls.name, gradient), None, None)
+        images, weight, given = arrays
+        shape = images.shape
+        return (
+            on_arrays(partial(by_input, calls, shape), (weight, given)) if wants[0] else None,
+            on_arrays(partial(by_weight, calls), (images, given)) if wants[1] else None,
+            on_arrays(by_bias, (given,)) if wants[2] else None,
+            None,
+            None,
+        )
+
+
+class MaxPool2d(SingleLevel):
+    """Max pooling with indices."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, arrays: list[Array], calls: Any) -> Any:
+        """Return the maxima and their indices."""
+        values, indices = on_arrays(partial(pool, calls), arrays)
+        ctx.save_for_backward(indices)
+        ctx.mark_non_differentiable(indices)
+        ctx.set_materialize_grads(False)  # there would be zeros for the indices
+        ctx.size, ctx.calls = input.shape, calls
+        return values, indices
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None, _: None) -> Gradients:
+        """Return the gradient by the input."""
+        if gradient is None:
+            return None, None, None
+        arrays = _prepared(ctx, gradient)
+        if arrays is None:
+            by_rule = _by_rule(ctx, "max_pool2d_with_indices", gradient, None)
+            return (*by_rule, None, None)
+        indices, given = arrays
+        size = tuple(ctx.size)
+        by_images = partial(of_maxima, ctx.calls, input_size=size)
+        return on_arrays(by_images, (given, indices)), None, None
+
+
+class AvgPool2d(SingleLevel):
+    """Average pooling."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, arrays: list[Array], calls: Any) -> Tensor:
+        """Return the means."""
+        ctx.size, ctx.calls = input.shape, calls
+        output: Tensor = on_arrays(partial(pool, calls), arrays)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:
+        """Return the gradient by the input."""
+        arrays = _prepared(ctx, gradient)
+        if arrays is None:
+            return (*_by_rule(ctx, "avg_pool2d", gradient), None, None)
+        by_images = partial(of_means, ctx.calls, input_size=tuple(ctx.size))
+        return on_arrays(by_images, arrays), None, None
+
+
+class MaxUnpool2d(SingleLevel):
+    """Unpooling; it is given the `output_size` too."""
+
+    @staticmethod
+    def forward(ctx: Any, _: Tensor, indices: Tensor, *rest: Any) -> Tensor:
+        """Return each value at its index."""
+        arrays, calls, output_size = rest
+        ctx.save_for_backward(indices)
+        output: Tensor = on_arrays(partial(unpool, calls, output_size=output_size), arrays)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:
+        """Return the gradient by the input."""
+        arrays = _prepared(ctx, gradient)
+        if arrays is None:
+            by_images = RULES["max_unpool2d"].backward(ctx, gradient)
+        else:
+            by_images = (on_arrays(of_unpooled, arrays[::-1]),)
+        return (*by_images, None, None, None, None)
+
+
+def _prepared(ctx: Any, gradient: Tensor) -> list[Array] | None:
+    """Return what was saved and the gradient as arrays; None if a rule is to be followed."""
+    if is_dynamo_compiling():  # it follows gradients, too, with compiled autograd
+        return None
+    arrays, records = arrays_of(COMPARED, *ctx.saved_tensors, gradient)
+    return None if records else arrays
+
+
+def _by_rule(ctx: Any, operator: str, *gradients: Tensor | None) -> Gradients:
+    """Return the gradients by operators of the dispatcher, for whoever wants to see them."""
+    ctx.layer = numbers(ctx.calls.layer)
+    return RULES[operator].backward(ctx, *gradients)

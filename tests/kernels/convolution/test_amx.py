@@ -1,0 +1,166 @@
+"""Convolutions by AMX: as exact as others or more, the same bits always, NaN where it belongs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from convpool import bind, precision
+from convpool.kernels import amx
+from convpool.kernels.convolution.amx.cuts import AmxCuts
+from convpool.kernels.convolution.operator import Convolution
+from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
+from convpool.threads import MOST, get_num_threads, set_num_threads
+from tests.kernels.convolution.cases import Case, Spec, check
+from tests.kernels.layouts import both_layouts, channels_last, noise
+
+pytestmark = pytest.mark.skipif(not amx.available(), reason="this CPU has no AMX")
+
+LAYERS: dict[str, tuple[Spec, tuple[int, ...]]] = {
+    "1x1": (Conv2dSpec(70, 40, 1), (2, 13, 13)),
+    "1x1 in blocks": (Conv2dSpec(64, 32, 1), (1, 50, 60)),
+    "many steps": (Conv2dSpec(1300, 33, 1), (2, 5, 7)),
+    "3x3": (Conv2dSpec(40, 48, 3, padding=1), (2, 14, 17)),
+    "3x3 in blocks of rows": (Conv2dSpec(32, 17, 3, padding=1), (1, 60, 70)),
+    "3x3 in blocks of columns": (Conv2dSpec(64, 16, 3, padding=1), (1, 5, 900)),
+    "many segments": (Conv2dSpec(200, 20, 3, padding=1), (2, 9, 10)),
+    "one filter more": (Conv2dSpec(32, 65, 3), (1, 10, 33)),
+    "stride 2": (Conv2dSpec(48, 64, 3, 2, 1), (2, 29, 30)),
+    "stride 3 and 4": (Conv2dSpec(20, 24, (5, 7), (3, 4), 2), (1, 40, 61)),
+    "dilated": (Conv2dSpec(36, 24, 3, 1, 2, 2), (2, 20, 21)),
+    "groups": (Conv2dSpec(96, 72, 3, padding=1, groups=3), (2, 15, 12)),
+    "taps as rows": (Conv2dSpec(3, 40, 7, 2, 3), (2, 41, 43)),
+    "taps as rows, without stride": (Conv2dSpec(5, 24, 3, padding=1), (2, 21, 30)),
+    "reflected": (Conv2dSpec(40, 24, 3, padding=1, padding_mode="reflect"), (2, 14, 14)),
+    "circular": (Conv2dSpec(33, 24, 5, 2, 2, padding_mode="circular"), (1, 19, 22)),
+    "one side": (Conv2dSpec(33, 24, (1, 7), padding=((0, 2), (6, 1))), (2, 9, 31)),
+    "transposed": (ConvTranspose2dSpec(40, 33, 3, padding=1), (2, 14, 15)),
+    "transposed groups": (ConvTranspose2dSpec(64, 64, 5, groups=2), (1, 11, 9)),
+    "one pixel": (Conv2dSpec(64, 64, 1), (3, 1, 1)),
+    "one row": (Conv2dSpec(64, 32, (1, 3)), (2, 1, 50)),
+}
+
+
+PAYS = AmxCuts.pays
+
+
+@pytest.fixture(autouse=True)
+def always() -> Iterator[None]:
+    """AMX for all layers, also where others are faster."""
+    with precision("strict"), patch.object(AmxCuts, "pays", lambda *_, **__: True):
+        yield
+
+
+def case_of(name: str) -> Case:
+    spec, (batch, *plane) = LAYERS[name]
+    images = noise((batch, spec.in_channels, *plane))
+    case = Case(spec, images, noise(spec.weight_shape), noise((spec.out_channels,)), packed=True)
+    return replace(case, residual=noise(case.output_shape), activation=Activation(0.25))
+
+
+def error(case: Case, result: np.ndarray) -> float:
+    wide = {name: getattr(case, name) for name in case.names}
+    exact = replace(case, **{name: array.astype(np.float64) for name, array in wide.items()})
+    truth = exact.expected()
+    return float(np.abs(result - truth).max() / np.sqrt(np.mean(truth**2)))
+
+
+def without(operator: Convolution) -> Convolution:
+    """The same operator by multiplying and adding."""
+    operator._tiled = {}
+    return operator
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_near_the_exact_result(name: str) -> None:
+    """In both orders of memory, coming and going; and another result than by multiplying."""
+    case = case_of(name)
+    operator = Convolution(case.request)
+    others = case.run(without(Convolution(case.request)))
+    assert case.residual is not None
+    for images in both_layouts(case.input):
+        same = replace(case, input=images)
+        for out in ("in order", "channels last"):
+            result = replace(same, out=out).run(operator)
+            check(case, result)
+            assert result.tobytes() != others.tobytes()
+            assert error(case, result) < max(2e-6, 1.2 * error(case, others))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_same_bits(name: str) -> None:
+    """Whatever the company and the number of threads, weights packed before or in the call."""
+    case = replace(case_of(name), residual=None, activation=Activation(1.0))
+    operator = Convolution(case.request)
+    whole = case.run(operator)
+    assert replace(case, packed=False).run(operator).tobytes() == whole.tobytes()
+    threads = get_num_threads()
+    try:
+        for count in range(1, MOST + 1):
+            set_num_threads(count)
+            assert case.run(operator).tobytes() == whole.tobytes()
+            for image in range(len(whole)):
+                one = replace(case, input=case.input[image:][:1])
+                assert one.run(operator).tobytes() == whole[image].tobytes()
+    finally:
+        set_num_threads(threads)
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_done_again(special: float) -> None:
+    """An image with NaN or infinity has the bits of the other way, and the others their own."""
+    for name in ("1x1", "3x3", "stride 2", "taps as rows, without stride"):
+        case = case_of(name)
+        clean = case.run()
+        images = case.input.copy()
+        images[1, 2, 3, 4] = special
+        spoiled = replace(case, input=images)
+        result = spoiled.run()
+        others = spoiled.run(without(Convolution(case.request)))
+        np.testing.assert_array_equal(result[1], others[1])
+        assert not np.isfinite(result[1]).all()
+        assert result[0].tobytes() == clean[0].tobytes()
+
+
+def test_numbers_of_any_size() -> None:
+    """Pieces of the largest numbers don't overflow; images of tiny ones are done again.
+
+    Numbers are tiny wherever they come from: images, weights, or the products of both.
+    """
+    spec = Conv2dSpec(64, 32, 1)
+    images, weight = np.clip(noise((1, 64, 9, 9)), -3.5, 3.5), noise(spec.weight_shape)
+    for of_images, of_weight in (
+        (126, -10),
+        (-80, 0),
+        (-120, 0),
+        (0, -120),
+        (-60, -60),
+        (-140, 30),
+    ):
+        arrays = images * np.float32(2.0**of_images), weight * np.float32(2.0**of_weight)
+        case = Case(spec, *arrays, None, packed=True)
+        exact, scale = case.expected(), 2.0 ** -(of_images + of_weight)
+        assert np.isfinite(exact).all()
+        assert exact.any()
+        result, exact = (array.astype(np.float64) * scale for array in (case.run(), exact))
+        np.testing.assert_allclose(result, exact, atol=1e-5, rtol=1e-5)
+
+
+def test_pieces_are_exact() -> None:
+    """Weights of one filter that is a unit: the images come back to the last bit."""
+    weight = np.eye(64, dtype=np.float32).reshape(64, 64, 1, 1)
+    images = noise((2, 64, 30, 31)) * np.exp2(np.arange(64, dtype=np.float32) - 32)[:, None, None]
+    for same in (images, channels_last(images)):
+        bound = bind(Conv2dSpec(64, 64, 1), weight)
+        np.testing.assert_array_equal(bound(same), images)
+
+
+def test_wide_layers_take_it() -> None:
+    with patch.object(AmxCuts, "pays", PAYS):
+        wide, narrow = Conv2dSpec(256, 256, 3, 2, 1), Conv2dSpec(8, 8, 3, 2, 1)
+        for spec, takes in ((wide, True), (narrow, False)):
+            images = noise((1, spec.in_channels, 28, 28))
+            case = Case(spec, images, noise(spec.weight_shape), None)
+            assert bool(Convolution(case.request)._tiled) == takes
