@@ -50,11 +50,9 @@ def chain_at(traced: fx.GraphModule, node: fx.Node) -> Chain | None:
         node: one of its graph's.
     """
     layer = called(traced, node)
-    if (
-        layer is None
-        or type(layer) not in (Conv2d, ConvTranspose2d)
-        or "weight" not in layer._parameters
-    ):
+    if layer is None or type(layer) not in (Conv2d, ConvTranspose2d):
+        return None
+    if "weight" not in layer._parameters:  # it is computed
         return None
     if not is_plain(layer) or _is_needed_elsewhere(traced, node, layer):
         return None

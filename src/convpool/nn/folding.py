@@ -54,7 +54,7 @@ def fold(model: Module, sample: Tensor) -> Report:
         >>> report = fold(torch.nn.Sequential(*layers).eval(), torch.ones(1, 3, 8, 8))
         >>> report.folded
         ('0',)
-        >>> report.model[0].activation
+        >>> report.model.get_submodule("0").activation
         Activation(slope=0.0, ceiling=6.0)
     """
     check_module(model)
