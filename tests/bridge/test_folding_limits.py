@@ -158,10 +158,18 @@ def test_a_weight_that_is_read_stays() -> None:
     assert folded(net(penalty)).folded == ()
 
 
+def computed(conv: nn.Conv2d) -> None:
+    """Make of the weight a tensor that is no parameter."""
+    weight = conv.weight.detach()
+    del conv.weight
+    conv.weight = weight  # type: ignore[assignment]
+
+
 def test_parametrized_weights_stay() -> None:
     for change in (
         parametrizations.weight_norm,
         lambda conv: prune.l1_unstructured(conv, "weight", 0.5),
+        computed,
     ):
         model = net(lambda self, x: torch.relu(self.norm(self.conv(x))))
         with torch.no_grad():  # or PyTorch can't copy what prune makes
