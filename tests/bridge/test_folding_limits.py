@@ -162,7 +162,7 @@ def computed(conv: nn.Conv2d) -> None:
     """Make of the weight a tensor that is no parameter."""
     weight = conv.weight.detach()
     del conv.weight
-    conv.weight = weight  # type: ignore[assignment]
+    conv.weight = weight
 
 
 def test_parametrized_weights_stay() -> None:
