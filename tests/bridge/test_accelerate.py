@@ -1,16 +1,14 @@
-"""Layers of a model that is there are swapped, folded and put back."""
+"""Layers of a model that is there are swapped and put back."""
 
 import copy
-import operator
 
 import pytest
 import torch
 from torch import nn
 
-from convpool import accelerate, fold, restore
+from convpool import accelerate, restore
 from convpool import nn as ours
-from convpool.errors import ArgumentError, ArgumentTypeError
-from convpool.nn.folding import ConvReLU2d
+from convpool.errors import ArgumentTypeError
 
 IMAGES = torch.randn(2, 3, 16, 16)
 
@@ -125,86 +123,6 @@ def test_training_goes_on() -> None:
             optimizer.step()
     for first, second in zip(model.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-5)
-
-
-def test_folded() -> None:
-    model = net().eval()
-    before = copy.deepcopy(model.state_dict())
-    report = fold(model, IMAGES)
-    assert report.folded == ("0", "3.conv1", "3.conv2")
-    kinds = types(report.model)
-    assert nn.BatchNorm2d not in kinds
-    assert kinds.count(ConvReLU2d) == 3
-    assert not any(node.target in (torch.relu, operator.add) for node in report.model.graph.nodes)
-    expected = model(IMAGES)
-    torch.testing.assert_close(report.model(IMAGES), expected, rtol=1e-4, atol=1e-5)
-    with torch.no_grad():
-        torch.testing.assert_close(report.model(IMAGES), expected, rtol=1e-4, atol=1e-5)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    again = copy.deepcopy(report.model)
-    torch.testing.assert_close(again(IMAGES), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_a_sum_that_stretches_stays() -> None:
-    class Stretching(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.relu(x.mean((2, 3), keepdim=True) + self.norm(self.conv(x)))
-
-    report = fold(Stretching().eval(), IMAGES)
-    assert report.folded == ("conv",)
-    assert type(report.model.conv) is ours.Conv2d
-
-
-def test_a_branch_that_becomes_the_sum_stays() -> None:
-    class Mutating(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            branch = 2 * x
-            y = self.norm(self.conv(x))
-            branch += y
-            return torch.relu(branch) + branch
-
-    report = fold(Mutating().eval(), IMAGES)
-    assert report.folded == ("conv",)
-    assert type(report.model.conv) is ours.Conv2d
-
-
-def test_a_convolution_used_twice_stays() -> None:
-    class Twice(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.conv(self.norm(self.conv(x)))
-
-    assert fold(Twice().eval(), IMAGES).folded == ()
-
-
-def test_what_cannot_be_folded() -> None:
-    class Branching(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x if x.sum() > 0 else -x
-
-    class Trained(nn.Module):
-        """Tells tracing from running."""
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x + 1 if isinstance(x, torch.Tensor) else x
-
-    with pytest.raises(ArgumentError, match=r"model.training is True"):
-        fold(net(), IMAGES)
-    with pytest.raises(ArgumentError, match="must be traceable by torch"):
-        fold(Branching().eval(), IMAGES)
-    with pytest.raises(ArgumentError, match="difference on the sample is"):
-        fold(Trained().eval(), IMAGES)
 
 
 @pytest.mark.parametrize("call", [accelerate, restore])

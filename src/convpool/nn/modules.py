@@ -16,7 +16,7 @@ for _name in ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d", "max_unp
     torch.fx.wrap(_name)  # one node in a model that is traced
 
 
-class _Packed(torch.nn.Module):
+class Packed(torch.nn.Module):
     """A convolution that, in evaluation without gradients, keeps its weights packed.
 
     What is packed is no state: it isn't saved or copied, and `train()` drops it.
@@ -33,7 +33,7 @@ class _Packed(torch.nn.Module):
             packing = self.__dict__["_packing"] = Packing()
         return packing
 
-    def train(self, mode: bool = True) -> "_Packed":
+    def train(self, mode: bool = True) -> "Packed":
         """Set training, or evaluation."""
         self.__dict__.pop("_packing", None)
         super().train(mode)
@@ -43,7 +43,7 @@ class _Packed(torch.nn.Module):
         return {name: value for name, value in self.__dict__.items() if name != "_packing"}
 
 
-class Conv2d(_Packed, torch.nn.Conv2d):
+class Conv2d(Packed, torch.nn.Conv2d):
     """`torch.nn.Conv2d`, carried out by convpool's kernels.
 
     Example:
@@ -78,7 +78,7 @@ class Conv2d(_Packed, torch.nn.Conv2d):
         )
 
 
-class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
+class ConvTranspose2d(Packed, torch.nn.ConvTranspose2d):
     """`torch.nn.ConvTranspose2d`, carried out by convpool's kernels.
 
     Example:
@@ -89,6 +89,20 @@ class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """Return (N, C_out, OH, OW) for (N, C_in, H, W), of `output_size` if it is given."""
+        layer = self._layer(input, output_size)
+        packing = None if is_dynamo_compiling() else self._kept()
+        if packing is not None:
+            own = self._parameters
+            weight = own.get("weight")
+            if weight is not None:
+                bias, spec = own.get("bias"), conv_transpose2d_spec
+                output = packing.convolve(input, weight, bias, spec, layer)
+                if output is not None:
+                    return output
+        return conv_transpose2d(input, self.weight, self.bias, *layer)
+
+    def _layer(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[Any, ...]:
+        """Return the arguments after the bias."""
         extra = self.output_padding
         if output_size is not None:
             extra = self._output_padding(  # type: ignore[assignment]
@@ -100,18 +114,7 @@ class ConvTranspose2d(_Packed, torch.nn.ConvTranspose2d):
                 2,
                 self.dilation,  # type: ignore[arg-type]
             )
-        layer: tuple[Any, ...]
-        layer = self.stride, self.padding, tuple(extra), self.groups, self.dilation
-        packing = None if is_dynamo_compiling() else self._kept()
-        if packing is not None:
-            own = self._parameters
-            weight = own.get("weight")
-            if weight is not None:
-                bias, spec = own.get("bias"), conv_transpose2d_spec
-                output = packing.convolve(input, weight, bias, spec, layer)
-                if output is not None:
-                    return output
-        return conv_transpose2d(input, self.weight, self.bias, *layer)  # type: ignore[arg-type]
+        return self.stride, self.padding, tuple(extra), self.groups, self.dilation
 
 
 class MaxPool2d(torch.nn.MaxPool2d):

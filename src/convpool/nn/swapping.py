@@ -19,7 +19,8 @@ SWAPS: dict[type[Module], type[Module]] = {
         *("MaxPool2d", "AvgPool2d", "MaxUnpool2d"),
     )
 }
-_MARK = "_convpool_replaced"
+MARK = "_convpool_replaced"
+"""The attribute of a swapped module that holds its class before."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Report:
     left: tuple[tuple[str, str], ...]
     """Names of those that it doesn't, though it has such a layer, and why."""
     folded: tuple[str, ...] = ()
-    """Names of the convolutions that a BatchNorm2d, and perhaps a ReLU, became part of."""
+    """Names of the convolutions that `fold` made what follows them a part of."""
 
     def __str__(self) -> str:
         lines = [f"swapped {len(self.swapped)}, left {len(self.left)}, folded {len(self.folded)}"]
@@ -73,7 +74,7 @@ def accelerate(model: Module, *, copy: bool = False) -> Report:
         ours = SWAPS.get(type(module))
         reason = _reason(module)
         if ours is not None and reason is None:
-            module.__dict__[_MARK] = type(module)
+            module.__dict__[MARK] = type(module)
             module.__class__ = ours  # as PyTorch's lazy modules do: all that hangs on it stays
             swapped.append(name)
         elif reason is not None:
@@ -91,7 +92,7 @@ def restore(model: Module) -> Module:
     """
     check_module(model)
     for _, module in _named(model):
-        replaced = module.__dict__.pop(_MARK, None)
+        replaced = module.__dict__.pop(MARK, None)
         module.__dict__.pop("_packing", None)
         if replaced is not None:
             became = getattr(replaced, "cls_to_become", None)
