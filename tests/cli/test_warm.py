@@ -56,7 +56,7 @@ def test_gradients_where_they_are_asked_for(tmp_path: Path) -> None:
     layers = SHORT.replace('(("MaxPool2d(2)", (1, 64, 32, 32)),)', str(TRAINED))
     warm(tmp_path, layers.replace('"float64"', '"float64", "--training"'))
     files = "\n".join(path.name for path in tmp_path.rglob("*.nbc"))
-    for name in ("weights-float64", "weights-finish", "bias-planes", "scatter", "share"):
+    for name in ("weights-float64", "weights-finish", "bias-planes", "max-pool-back", "share"):
         assert name in files
 
 
