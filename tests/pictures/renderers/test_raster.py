@@ -63,8 +63,8 @@ def test_every_frame_is_the_still_of_it(extension: str, theme: Theme) -> None:
 def test_random_films_come_back_frame_by_frame(drawing: Drawing) -> None:
     """What is painted anew is all that changes, wherever shapes overlap or leave the picture.
 
-    Pillow rounds halves away from 0: a slanted line that goes beyond what is painted anew may differ
-    there by one of the 16 parts that a pixel is smoothed from.
+    Pillow rounds halves away from 0: a slanted line that goes beyond what is painted anew may
+    differ there by one of the 16 parts that a pixel is smoothed from.
     """
     for extension in EXACT:
         for number, pixels in enumerate(frames(render(extension)(drawing, Look()))):
