@@ -112,7 +112,7 @@ class AmxCuts(SharingCuts):
         finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to split it; 0.04 a byte
         of weights that outgrow the second cache, 0.1 one of pixels, for each block of filters;
         1,100 to begin a block. That was right to 10 % for half of the layers, and to 25 % for all
-        but two.
+        but two. Small layers suffer from what a call takes, 15,000.
         """
         problem = self.problem
         halves = up(problem.filters, 8) / ROWS
@@ -124,7 +124,7 @@ class AmxCuts(SharingCuts):
             cycles += 0.04 * self._weights
         if self._pieces > _SECOND_CACHE:
             cycles += 0.1 * self._pieces * self.blocking.filter_blocks
-        return cycles * self.blocks
+        return cycles * self.blocks + 15_000
 
     @property
     def _pieces(self) -> int:
