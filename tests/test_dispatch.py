@@ -194,7 +194,7 @@ def test_the_way_is_told() -> None:
     last = wide.explain().splitlines()[-1]
     assert last == "chosen: kernels (short convolutions, 4x4 outputs of 3x3 taps)"
     with precision("strict"):
-        assert wide.way in ("products of matrices on AMX", "vectors across pixels")
+        assert wide.way.startswith(("products of matrices on AMX", "vectors across "))
     double = plan("conv2d", Conv2dSpec(64, 64, 3), (64, 56, 56), "float64")
     assert double.way.startswith("vectors across ")
     assert plan("conv2d", Conv2dSpec(1, 1, 3), (1, 5, 5), "float32").way == "plain loops"
