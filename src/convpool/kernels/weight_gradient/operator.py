@@ -12,6 +12,7 @@ from convpool.kernels.adjoint import adjoint
 from convpool.kernels.convolution.blocking import Machine
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.simd import registers
+from convpool.kernels.weight_gradient.amx.cuts import AmxCuts, fits
 from convpool.kernels.weight_gradient.blocking import Problem, lanes_for
 from convpool.kernels.weight_gradient.cuts import Cuts
 from convpool.request import Request
@@ -44,7 +45,7 @@ class WeightGradient:
             groups = -(-groups // filters)
         self._problem = Problem(vertical, horizontal, channels, filters, groups, item, apart)
         self._products = prod(spec.weight_shape) * vertical.output * horizontal.output
-        self._cuts: dict[int, Cuts] = {}
+        self._cuts: dict[int, list[Cuts]] = {}
 
     def __call__(self, images: Array, gradient: Array, *, out: Array | None = None) -> Array:
         """Return the gradient by the weights, (K, C / groups, k_h, k_w)."""
@@ -72,20 +73,25 @@ class WeightGradient:
         return images
 
     def _run(self, images: Array, gradient: Array, result: Array) -> None:
-        cuts = self._cut(len(images))
+        for cuts in self._ways(len(images)):
+            if self._sum(cuts, cuts.readable(images), cuts.readable(gradient), result):
+                return
+
+    def _sum(self, cuts: Cuts, images: Array, gradient: Array, result: Array) -> bool:
         known = cuts.known
         scratch = memory.scratch(MOST * known.scratch_bytes)
         sums = memory.scratch(known.parts * known.sums_part)
-        record = cuts.record.copy()
         arrays = images, gradient, scratch, sums, result
-        record[:5] = [array.ctypes.data for array in arrays]
-        record[5:13] = [*self._strides(images), *self._strides(gradient)]
+        addresses = tuple(array.ctypes.data for array in arrays)
+        doubts = np.zeros(2, np.int64)
+        record = cuts.told(addresses, (*self._strides(images), *self._strides(gradient)), doubts)
         summing, finishing = cuts.programs
         threads = len(images) * self._products >= _WORTH_THREADS
         summing(record, cuts.units, threads=threads)
         finishing(record, known.groups * known.filter_blocks, threads=threads)
         memory.give_back(scratch)
         memory.give_back(sums)
+        return cuts.trusts(doubts, result)
 
     def _strides(self, images: Array) -> tuple[int, int, int, int]:
         by_image, by_channel, by_row, by_column = images.strides
@@ -93,16 +99,19 @@ class WeightGradient:
             by_column = by_row
         return by_image, by_channel, by_row, by_column
 
-    def _cut(self, batch: int) -> Cuts:
-        cuts = self._cuts.get(batch)
-        if cuts is None:
+    def _ways(self, batch: int) -> list[Cuts]:
+        ways = self._cuts.get(batch)
+        if ways is None:
             spec = self._spec
             numbers = spec.out_channels, spec.in_channels, batch
-            cuts = Cuts(self._problem, self._machine, self._number, spec.padding_mode, *numbers)
+            common = self._problem, self._machine, self._number, spec.padding_mode, *numbers
+            ways = [Cuts(*common)]
+            if fits(self._problem) and (matrices := AmxCuts(*common)).pays:
+                ways = [matrices, *ways]
             if len(self._cuts) >= _MOST_CUTS:
                 self._cuts.clear()
-            self._cuts[batch] = cuts
-        return cuts
+            self._cuts[batch] = ways
+        return ways
 
 
 def prepare(request: Request) -> Callable[..., Array]:
