@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import prod
+from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
@@ -12,9 +13,11 @@ from convpool.kernels.adjoint import adjoint
 from convpool.kernels.convolution.blocking import Machine
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.simd import registers
-from convpool.kernels.weight_gradient.amx.cuts import AmxCuts, fits
+from convpool.kernels.weight_gradient.amx import cuts as amx
 from convpool.kernels.weight_gradient.blocking import Problem, lanes_for
 from convpool.kernels.weight_gradient.cuts import Cuts
+from convpool.kernels.weight_gradient.short import cuts as short
+from convpool.precisions import STRICT, get_precision
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST
@@ -22,6 +25,7 @@ from convpool.threads import MOST
 Array = NDArray[Any]
 
 _WORTH_THREADS = 1 << 17  # products
+_MARGIN = 1.04  # what is gained, at least, for another way to be taken
 _MOST_CUTS = 16  # numbers of images that are remembered
 
 
@@ -45,7 +49,7 @@ class WeightGradient:
             groups = -(-groups // filters)
         self._problem = Problem(vertical, horizontal, channels, filters, groups, item, apart)
         self._products = prod(spec.weight_shape) * vertical.output * horizontal.output
-        self._cuts: dict[int, list[Cuts]] = {}
+        self._cuts: dict[tuple[int, bool], list[Cuts]] = {}
 
     def __call__(self, images: Array, gradient: Array, *, out: Array | None = None) -> Array:
         """Return the gradient by the weights, (K, C / groups, k_h, k_w)."""
@@ -100,17 +104,24 @@ class WeightGradient:
         return by_image, by_channel, by_row, by_column
 
     def _ways(self, batch: int) -> list[Cuts]:
-        ways = self._cuts.get(batch)
+        """Return the ways to compute it, the best first; the last one bears everything."""
+        is_strict = get_precision() == STRICT
+        ways = self._cuts.get((batch, is_strict))
         if ways is None:
-            spec = self._spec
+            spec, problem = self._spec, self._problem
             numbers = spec.out_channels, spec.in_channels, batch
-            common = self._problem, self._machine, self._number, spec.padding_mode, *numbers
-            ways = [Cuts(*common)]
-            if fits(self._problem) and (matrices := AmxCuts(*common)).pays:
-                ways = [matrices, *ways]
+            common = problem, self._machine, self._number, spec.padding_mode, *numbers
+            last = Cuts(*common)
+            others: list[Cuts] = []
+            if amx.fits(problem):
+                others.append(amx.AmxCuts(*common))
+            if short.fits(problem) and not is_strict:
+                others.append(short.ShortCuts(*common))
+            ways = [way for way in others if _MARGIN * way.cycles < last.cycles]
+            ways = [*sorted(ways, key=attrgetter("cycles")), last]
             if len(self._cuts) >= _MOST_CUTS:
                 self._cuts.clear()
-            self._cuts[batch] = ways
+            self._cuts[batch, is_strict] = ways
         return ways
 
 

@@ -207,12 +207,13 @@ def sum_program(number: Any, lanes: int, count: int, apart: int, register: int) 
 
 
 @cache
-def finish_program(number: Any, lanes: int, register: int) -> Program:
-    """Return the program that adds the parts' sums and puts them in the order of the weights."""
+def ordering(number: Any, lanes: int, register: int) -> Any:
+    """Return the function that writes weights in their order."""
     item = np.dtype(number).itemsize
 
-    def finish(record, unit, _thread):
-        """Write the weights of one block of filters."""
+    @block
+    def order(record, unit, parts):
+        """Write the weights of one block of filters: the sums of so many parts."""
         plan = fields(record, Record)
         group, number_of_block = divmod(unit, plan.filter_blocks)
         filters = min(plan.filters, plan.all_filters - group * plan.filters)
@@ -225,11 +226,23 @@ def finish_program(number: Any, lanes: int, register: int) -> Program:
             for weight in range(0, plan.weights, register):
                 places = plan.places + weight * 8
                 square = load_places(number, sums, places, register, register)
-                for part in range(1, plan.parts):
+                for part in range(1, parts):
                     square = add_places(square, sums + part * plan.sums_part, places)
                 last = min(here, register) - 1
                 store_rows(
                     transpose(square), target + weight * item, row, last, plan.weights - weight
                 )
+
+    return order
+
+
+@cache
+def finish_program(number: Any, lanes: int, register: int) -> Program:
+    """Return the program that adds the parts' sums and puts them in the order of the weights."""
+    order = ordering(number, lanes, register)
+
+    def finish(record, unit, _thread):
+        """Write the weights of one block of filters."""
+        order(record, unit, fields(record, Record).parts)
 
     return Program(finish, variant=f"weights-finish-{number.__name__}-{lanes}")

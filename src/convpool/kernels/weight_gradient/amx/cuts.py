@@ -166,6 +166,11 @@ class AmxCuts(Cuts):
         units *= -(-problem.channels // (ROWS * way.held_chunks))
         return 1.9 * cycles * units * self._blocks(way) * problem.groups
 
+    @property
+    def cycles(self) -> float:
+        """About how many cycles it takes."""
+        return self._cycles(self.blocking)
+
     @cached_property
     def tables(self) -> dict[str, Array]:
         """The tables to which a gradient's record points."""
@@ -266,23 +271,6 @@ class AmxCuts(Cuts):
         """The record, by name."""
         return Record(*self.record[: len(Record._fields)].tolist())
 
-    @property
-    def pays(self) -> bool:
-        """Tell whether it is faster than multiplying and adding.
-
-        What that takes was fitted to 40 layers, too, and is right to 15 % for most of them.
-        """
-        problem = self.problem
-        strides = problem.vertical.stride * problem.horizontal.stride
-        positions = self.batch * problem.vertical.output * problem.horizontal.output
-        if not self._is_flat and problem.horizontal.output > max(_POSITIONS):
-            return False
-        filters, channels = up(problem.filters, ROWS), problem.channels
-        others = filters * channels * prod(problem.kernel) / 23 + 0.85 * (filters + channels)
-        if strides > 1:
-            others += 1.5 * strides * channels
-        return 1.04 * self._cycles(self.blocking) < others * positions * problem.groups
-
     def readable(self, images: Array) -> Array:
         """Return images, or a gradient, with the pixels of a row side by side."""
         return in_planes(images, self.number, self.machine.vector // _FLOAT)
@@ -319,8 +307,9 @@ class AmxCuts(Cuts):
 
 
 def fits(problem: Problem) -> bool:
-    """Tell whether a gradient can be computed so: float32, on a CPU that has AMX."""
-    return problem.itemsize == _FLOAT and not problem.apart and available()
+    """Tell whether a gradient can be computed so: float32, rows not too wide, a CPU with AMX."""
+    narrow = problem.vertical.output == 1 or problem.horizontal.output <= max(_POSITIONS)
+    return problem.itemsize == _FLOAT and narrow and not problem.apart and available()
 
 
 def _shares(total: int) -> list[int]:
