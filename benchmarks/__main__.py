@@ -12,12 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import first_call, network_commands, sweep
-from benchmarks.cases import LAYOUTS, Case, Layout, all_cases, select, training
-from benchmarks.means import counted, means_from
+from benchmarks.cases import Case, all_cases, select, training
+from benchmarks.means import means_from
 from benchmarks.peers import chosen
-from benchmarks.race import QUICK, Pace
 from benchmarks.run import Order, Report, run
-from benchmarks.tables import error_table, groups, heading, line_table, mean_table
+from benchmarks.tables import error_table, groups, line_table, mean_table
 from benchmarks.terminal import (
     Batch,
     Images,
@@ -34,6 +33,9 @@ from benchmarks.terminal import (
     progress,
     thread_counts,
 )
+from convpool.bench.cases import LAYOUTS, Layout
+from convpool.bench.machine import counted, heading
+from convpool.bench.race import QUICK, Pace
 from convpool.errors import ArgumentError, ConvpoolError
 from convpool.files import write_whole
 

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 import convpool
-from benchmarks.machine import Machine, describe
-from benchmarks.means import Mean, Setting, counted, mean_of
+from benchmarks.means import Mean, Setting, mean_of
 from benchmarks.networks import Network
-from benchmarks.peers import Run
 from benchmarks.processes import answer, fresh_process
-from benchmarks.race import Pace, race
 from benchmarks.run import Progress, finite
+from convpool.bench.contestants import Run
+from convpool.bench.machine import Machine, counted, describe
+from convpool.bench.race import Pace, race
 
 OURS = ("accelerated", "folded")
 """The columns that are convpool."""

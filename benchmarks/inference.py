@@ -15,9 +15,9 @@ from torch.nn import Module
 
 from benchmarks.contest import OURS, Check, Score, Trial, score_of, using_threads
 from benchmarks.networks.weights import settled
-from benchmarks.peers import Run
-from benchmarks.race import Pace
-from benchmarks.task import as_arrays, error, largest
+from convpool.bench.contestants import Run
+from convpool.bench.race import Pace
+from convpool.bench.task import as_arrays, error, largest
 from convpool.errors import ArgumentError
 from convpool.nn.folding import fold
 from convpool.nn.swapping import accelerate

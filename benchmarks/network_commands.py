@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.race import QUICK, Pace
-from benchmarks.tables import heading
 from benchmarks.terminal import (
     Images,
     Json,
@@ -21,6 +19,8 @@ from benchmarks.terminal import (
     progress,
     thread_counts,
 )
+from convpool.bench.machine import heading
+from convpool.bench.race import QUICK, Pace
 from convpool.errors import ArgumentError
 from convpool.files import write_whole
 

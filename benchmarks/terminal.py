@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from benchmarks.machine import usable_cpus
+from convpool.bench.machine import usable_cpus
 from convpool.errors import ArgumentError
 
 WIDE = 200
