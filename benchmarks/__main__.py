@@ -30,12 +30,12 @@ from benchmarks.terminal import (
     end,
     image_counts,
     open_console,
-    progress,
     thread_counts,
 )
 from convpool.bench.cases import LAYOUTS, Layout
 from convpool.bench.machine import counted, heading
 from convpool.bench.race import QUICK, Pace
+from convpool.cli.progress import progress
 from convpool.errors import ArgumentError, ConvpoolError
 from convpool.files import write_whole
 

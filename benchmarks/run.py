@@ -17,6 +17,7 @@ from convpool.bench.limits import limits
 from convpool.bench.machine import Machine, counted, describe
 from convpool.bench.measure import Line, measure_among
 from convpool.bench.race import Pace
+from convpool.bench.survey import finite
 from convpool.precisions import FAST, precision
 
 Progress = Callable[[str], None]
@@ -114,11 +115,6 @@ def _line(line: Line[Case]) -> dict[str, object]:
         del content["limit"]  # NaN, which JSON doesn't know
     content["errors"] = {name: finite(error) for name, error in line.errors.items()}
     return content
-
-
-def finite(number: float) -> float | str:
-    """Return the number, or its name where JSON has none."""
-    return number if abs(number) < float("inf") else str(number)
 
 
 def measure(case: Case, layout: Layout, threads: int, order: Order) -> Line[Case]:

@@ -3,9 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import convpool
 from benchmarks.cases import Case, training
 from benchmarks.peers import PEERS, chosen, contestants, installed
+from convpool import functional
 from convpool.bench import ours
 from convpool.bench.cases import LAYOUTS, Layout
 from convpool.bench.task import (
@@ -105,7 +105,7 @@ def test_bound_layers_are_packed_once_and_called_with_the_input(
         bound.append((layer, weight.shape, bias.shape))
         return lambda images: f"called with {images.shape}"
 
-    monkeypatch.setattr(convpool, "bind", bind, raising=False)
+    monkeypatch.setattr(functional, "bind", bind)
     case = case_named("mobilenetv2,dw 960 7 s1")
     runs = ours.contestant().prepare(make_task(case))
     assert bound == [(case.spec, (960, 1, 3, 3), (960,))]

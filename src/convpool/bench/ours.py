@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import convpool
 from convpool import functional
 from convpool.bench.cases import Case, arguments
 from convpool.bench.contestants import OURS, Run
@@ -38,7 +37,7 @@ class Ours:
             "functions": partial(function, *task.arrays, **arguments(case.spec))
         }
         if case.is_convolution:
-            runs["bound"] = partial(convpool.bind(case.spec, *task.arrays[1:]), task.input)
+            runs["bound"] = partial(functional.bind(case.spec, *task.arrays[1:]), task.input)
         return runs
 
 
