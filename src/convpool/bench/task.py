@@ -106,8 +106,12 @@ def by_reference(task: Task) -> tuple[Array, ...]:
     if case.backward:
         return _backward_by_reference(case, arrays)
     request = Request(case.op, case.spec, case.shape[1:], arrays[0].dtype.name)
-    plane = (case.output_shape[2:],) if isinstance(case.spec, MaxUnpool2dSpec) else ()
-    return as_arrays(reference.prepare(request)(*arrays, *plane))
+    rest: tuple[object, ...] = ()
+    if isinstance(case.spec, MaxUnpool2dSpec):
+        rest = (case.output_shape[2:],)
+    if isinstance(case.spec, ConvolutionSpec) and not case.spec.bias:
+        rest = (None,)
+    return as_arrays(reference.prepare(request)(*arrays, *rest))
 
 
 def _backward_by_reference(case: Case, arrays: list[Array]) -> tuple[Array, ...]:

@@ -24,7 +24,7 @@ def words(survey: Survey) -> str:
     if mean is None:
         return (
             f"convpool reaches {geometric_mean(fractions):.0%} of this machine's limits over "
-            f"{order.name} ({threads})"
+            f"{_of(survey, len(fractions))} ({threads})"
         )
     version = ".".join(survey.machine.versions.get("torch", "").split(".")[:2])
     torch = f"torch {version}".strip()
@@ -32,7 +32,16 @@ def words(survey: Survey) -> str:
         fast = _times(survey.net.ratio)
         return f"{order.name}, accelerated, is {fast} with {torch} alone ({threads})"
     apart = _apart(survey.compared)
-    return f"convpool is {_times(mean)} {torch} over {order.name} ({threads}{apart})"
+    subject = _of(survey, len(survey.compared))
+    return f"convpool is {_times(mean)} {torch} over {subject} ({threads}{apart})"
+
+
+def _of(survey: Survey, timed: int) -> str:
+    """Say what the layers are, and how many were timed if those aren't all."""
+    order = survey.order
+    number = len(order.cases)
+    name = order.name if order.net is None else f"the {number} layers of {order.name}"
+    return name if timed == number else f"{timed} of {name}"
 
 
 def _apart(lines: Sequence[Line[Case]]) -> str:

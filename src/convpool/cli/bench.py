@@ -160,7 +160,7 @@ def _print(survey: "Survey") -> None:
     if not console.is_terminal and "COLUMNS" not in console._environ:
         console = Console(highlight=False, markup=False, width=WIDE)
     limits = {survey.order.threads: survey.limits} if survey.limits else {}
-    console.print(heading(survey.machine, limits), "", soft_wrap=True)
+    console.print(heading(survey.machine, limits), soft_wrap=True)
     if survey.lines:
         console.print(bench_table(survey))
     for where in survey.wrong:

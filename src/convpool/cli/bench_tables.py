@@ -1,6 +1,8 @@
 """How a survey of layers is written in the terminal."""
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from convpool.bench.cases import Case
 from convpool.bench.measure import Line
@@ -9,41 +11,30 @@ from convpool.notation import shape_text
 
 
 def bench_table(survey: Survey) -> Table:
-    """Return the table of a survey: a row a layer."""
-    counted = any(line.case.count > 1 for line in survey.lines)
+    """Return the table of a survey: two lines a layer, so that it fits into a terminal."""
     compared = any("torch" in line.errors for line in survey.lines)
-    table = Table()
-    table.add_column("layer", overflow="fold")
-    table.add_column("input", justify="right")
-    if counted:
-        table.add_column("times", justify="right")
-    table.add_column("functions µs", justify="right")
-    table.add_column("bound µs", justify="right")
-    if compared:
-        table.add_column("torch µs", justify="right")
-        table.add_column("torch ÷ ours", justify="right")
-    table.add_column("rate", justify="right", no_wrap=True)
-    table.add_column("of limit", justify="right")
-    table.add_column("way")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer, input, way", overflow="fold")
+    names = ["functions\nµs", "bound\nµs", *(["torch\nµs", "torch\n÷ ours"] if compared else [])]
+    for name in (*names, "rate", "of\nlimit"):
+        table.add_column(name, justify="right", no_wrap=True)
     for line in survey.lines:
-        table.add_row(*_cells(line, counted=counted, compared=compared))
+        table.add_row(*_cells(line, compared=compared))
     return table
 
 
-def _cells(line: Line[Case], *, counted: bool, compared: bool) -> list[str]:
+def _cells(line: Line[Case], *, compared: bool) -> list[Text | str]:
     case, names = line.case, ["functions", "bound", *(["torch"] if compared else [])]
-    times = [_time(line, name) for name in names]
     ratio, best = speedup(line), line.best_of_ours
     unit = "GF/s" if case.is_convolution else "GB/s"
+    often = f", {case.count} times" if case.count > 1 else ""
+    below = f"\n  {shape_text(case.shape)}{often}: {way(case)}"
     return [
-        case.name,
-        shape_text(case.shape),
-        *([str(case.count)] if counted else []),
-        *times,
+        Text.assemble(case.name, (below, "dim")),
+        *(_time(line, name) for name in names),
         *(["" if ratio is None else f"{ratio:.2f}"] if compared else []),
         "" if best is None else f"{line.rate(best) / 1e9:.1f} {unit}",
         "" if best is None else f"{line.fraction(best):.0%}",
-        way(case),
     ]
 
 
