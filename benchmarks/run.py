@@ -17,7 +17,7 @@ from convpool.bench.limits import limits
 from convpool.bench.machine import Machine, counted, describe
 from convpool.bench.measure import Line, measure_among
 from convpool.bench.race import Pace
-from convpool.bench.survey import finite
+from convpool.bench.survey import finite, way
 from convpool.precisions import FAST, precision
 
 Progress = Callable[[str], None]
@@ -81,6 +81,8 @@ class Report:
 
     def to_json(self) -> bytes:
         """Return everything as JSON; times in seconds, rates per second."""
+        with precision(self.order.precision):
+            lines = [_line(line) for line in self.lines]
         content = {
             "machine": asdict(self.machine),
             "threads": self.order.threads,
@@ -90,7 +92,7 @@ class Report:
             "precision": self.order.precision,
             "pace": None if self.order.pace is None else asdict(self.order.pace),
             "limits": self.limits,
-            "lines": [_line(line) for line in self.lines],
+            "lines": lines,
             "means": [asdict(mean) for mean in self.means],
             "seconds": self.seconds,
         }
@@ -101,6 +103,7 @@ def _line(line: Line[Case]) -> dict[str, object]:
     derived = {
         "case": line.case.record,
         "kind": line.case.kind,
+        "way": "" if line.case.backward else way(line.case),
         "wrong": line.wrong,
         "rates": {name: line.rate(name) for name in line.seconds},
         "fractions": {name: line.fraction(name) for name in line.seconds},

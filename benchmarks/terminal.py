@@ -22,6 +22,7 @@ Images = Annotated[str, typer.Option(help="Numbers of images, such as 1,8.")]
 Networks = Annotated[str, typer.Option(help="Only networks with this in name or data.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Of timing.")]
 Quick = Annotated[bool, typer.Option("--quick", help="One short round, to try things.")]
+Precision = Annotated[str, typer.Option(help="Of ours: fast or strict.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")]
 
 

@@ -64,7 +64,7 @@ def plain(axes: "Axes", grid: Literal["x", "both"] = "x") -> None:
     """Take frame and ticks off, and lay a grid under what is drawn."""
     axes.grid(axis=grid, color=PALE, lw=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0)
+    axes.tick_params(which="both", length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
 

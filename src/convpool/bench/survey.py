@@ -11,7 +11,7 @@ from convpool.bench.cases import Case, Layout
 from convpool.bench.contestants import Contestant, has_torch
 from convpool.bench.limits import limits
 from convpool.bench.machine import Machine, describe
-from convpool.bench.measure import Line, measure_among
+from convpool.bench.measure import AnyCase, Line, measure_among
 from convpool.bench.race import Pace
 from convpool.dispatch import plan
 from convpool.precisions import get_precision
@@ -133,7 +133,7 @@ def finite(number: float) -> float | str:
     return number if abs(number) < float("inf") else str(number)
 
 
-def ours(line: Line[Case]) -> str:
+def ours(line: Line[AnyCase]) -> str:
     """Return which of our calls counts: with weights packed once, as in a net, where there are any.
 
     The line must be timed.
@@ -141,7 +141,7 @@ def ours(line: Line[Case]) -> str:
     return "bound" if "bound" in line.seconds else "functions"
 
 
-def speedup(line: Line[Case]) -> float | None:
+def speedup(line: Line[AnyCase]) -> float | None:
     """Return torch's time over ours, or None if one of them wasn't timed."""
     return line.ratio("torch", ours(line)) if line.seconds else None
 
