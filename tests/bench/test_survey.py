@@ -141,6 +141,7 @@ def test_the_picture(tmp_path: Path, name: str) -> None:
 
 
 def test_pictures_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
     from convpool.bench import figure
 
     with pytest.raises(DataError, match="cannot write"):
