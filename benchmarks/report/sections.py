@@ -43,18 +43,13 @@ def machine(figures: Figures) -> str:
     )
 
 
-def settings(lines: Iterable[Line[Case]]) -> dict[str, list[Line[Case]]]:
-    """Return the lines of the tables' batches by threads and layout, with a title."""
-    lines = list(lines)
+def settings(lines: Iterable[Line[Case]], batch: int | None = None) -> dict[str, list[Line[Case]]]:
+    """Return the lines of a batch, or of the tables' batches, by threads and layout in words."""
+    lines = [line for line in lines if line.case.n == (batch or line.case.table_n)]
     found: dict[str, list[Line[Case]]] = {}
     for layout in LAYOUTS:
         for count in sorted({line.threads for line in lines}):
-            chosen = [
-                line
-                for line in lines
-                if (line.layout, line.threads) == (layout, count)
-                and line.case.n == line.case.table_n
-            ]
+            chosen = [line for line in lines if (line.layout, line.threads) == (layout, count)]
             if chosen:
                 found[f"{counted(count)}, {_layout(layout)}"] = chosen
     return found
@@ -79,10 +74,16 @@ def mean_of(values: Iterable[float | None]) -> float | None:
 
 
 def means(figures: Figures) -> str:
-    """Return the geometric means by class, for each number of threads."""
-    return "\n\n".join(
-        f"**{title}**\n\n{_mean_table(lines)}" for title, lines in settings(figures.timed).items()
-    )
+    """Return the geometric means by class, for each number of threads; those of batch 1 folded."""
+    shown = _mean_tables(settings(figures.timed))
+    if all(line.case.n == line.case.table_n for line in figures.timed):
+        return shown
+    single = _mean_tables(settings(figures.timed, batch=1))
+    return f"{shown}\n\n{folded('All layers with one image', single)}"
+
+
+def _mean_tables(found: Mapping[str, Sequence[Line[Case]]]) -> str:
+    return "\n\n".join(f"**{title}**\n\n{_mean_table(lines)}" for title, lines in found.items())
 
 
 def _mean_table(lines: Sequence[Line[Case]]) -> str:

@@ -14,7 +14,7 @@ from benchmarks.report import command
 from benchmarks.report.markdown import table
 from benchmarks.report.reasons import REASONS, idle, key_of, read_reasons
 from benchmarks.report.runs import best_peer, lead, read_runs
-from benchmarks.report.sections import leading
+from benchmarks.report.sections import leading, means
 from benchmarks.run import Order, Report
 from convpool.bench.machine import Machine
 from convpool.bench.measure import Line
@@ -156,6 +156,21 @@ def test_the_page(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "a peer leads on 1 layers" in done.stdout
     assert "not needed: no, such, conv2d" in done.stdout
     assert "no reason yet" not in done.stdout
+
+
+def test_means_with_one_image_are_folded(write: Write) -> None:
+    wide = case_named("resnet20-cifar,64-64")
+    assert wide.n > 1
+    lines = [
+        line(wide, torch=4e-3, bound=1e-3),
+        line(wide.with_batch(1), torch=3e-3, bound=1e-3),
+        line(POINT, torch=2e-3, bound=1e-3),
+    ]
+    shown, _, single = means(read_runs([write("layers.json", lines)])).partition("<details>")
+    assert "| 3x3 s1 | 1 | 4.00 |" in shown
+    assert "| 3x3 s1 | 1 | 3.00 |" in single
+    assert "| 1x1 | 1 | 2.00 |" in shown
+    assert "| 1x1 | 1 | 2.00 |" in single
 
 
 def test_what_was_not_measured_is_said(write: Write, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def bench(
     from convpool.cli.progress import progress
 
     order = _order(wanted, QUICK if quick else Pace())
-    with progress(len(order)) as step:
+    with progress(len(order), live=False) as step:
         survey = carry_out(order, step)
     _print(survey)
     if not survey.is_complete:

@@ -8,8 +8,11 @@ WIDE = 200
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on the error stream; the function it gives says what begins now."""
+def progress(total: int, *, live: bool = True) -> Iterator[Callable[[str], None]]:
+    """Show a bar on the error stream; the function it gives says what begins now.
+
+    Unless it is live it is drawn in that function alone, so that it takes no time of what is timed.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -22,14 +25,20 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     described, console = TextColumn("{task.description}", markup=False), Console(stderr=True)
-    hidden = not console.is_terminal
-    with Progress(*columns, described, console=console, transient=True, disable=hidden) as bar:
+    with Progress(
+        *columns,
+        described,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        auto_refresh=live,
+    ) as bar:
         task = bar.add_task("", total=total)
         begun = False
 
         def step(text: str) -> None:
             nonlocal begun
-            bar.update(task, description=text, advance=int(begun))
+            bar.update(task, description=text, advance=int(begun), refresh=not live)
             begun = True
 
         yield step
