@@ -24,7 +24,7 @@ def report(
     """Write the page about performance, with its pictures, from the files of runs."""
     if to.suffix != ".md":
         raise ArgumentError("--output", str(to), "the path of a .md file")
-    check_writable(to)
+    check_writable(to, "--output")
     figures, reasons = read_runs(runs), read_reasons()
     pictures = _pictures(figures, to)
     texts = {name: section(figures) for name, section in SECTIONS.items()}

@@ -38,7 +38,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
             beside.unlink(missing_ok=True)
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
+def check_writable(path: str | os.PathLike[str], argument: str = "path") -> None:
     """Raise what `write_whole` would, before the work whose result is to be written.
 
     Raises:
@@ -52,7 +52,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         ...     list(Path(folder).iterdir())
         []
     """
-    target, beside = _target(path)
+    target, beside = _target(path, argument)
     if target.is_dir():
         raise DataError(f"cannot write {target}: it is a folder")
     try:
@@ -62,9 +62,9 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise DataError(f"cannot write {target}: {error.strerror or error}") from error
 
 
-def _target(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+def _target(path: str | os.PathLike[str], argument: str = "path") -> tuple[Path, Path]:
     """Return the path of a file, and of the one beside it that is written first."""
     target = Path(path)
     if not target.name:
-        raise ArgumentError("path", str(path), "the path of a file")
+        raise ArgumentError(argument, str(path), "the path of a file")
     return target, target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -13,6 +13,7 @@ from convpool.bench.ours import Ours
 from convpool.bench.survey import Order, Survey
 from convpool.bench.task import Task
 from convpool.cli import bench_tables
+from convpool.precisions import precision
 from tests.bench.surveys import (
     CONVOLUTION,
     LIMITS,
@@ -63,6 +64,13 @@ def test_print(name: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> 
         path.write_text(answer.out, encoding="utf-8")
     assert answer.out == path.read_text(encoding="utf-8")
     assert (orders[0].threads, orders[0].name) == (1, "these 12 layers")
+
+
+def test_strict_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, given(CONVOLUTION))
+    with precision("strict"):
+        answer = command("bench")
+    assert answer.out.splitlines()[-1].endswith("(1 thread, strict)")
 
 
 def test_what_is_ordered(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +190,7 @@ def test_interrupted(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path
             "--batch is 4, but must be left out, since --input 2x3x9x9 says how many",
         ),
         (["--picture", "a.jpeg"], "--picture is 'a.jpeg', but must be a file that ends in .png or"),
-        (["--json", "."], "path is '.', but must be the path of a file"),
+        (["--json", "."], "--json is '.', but must be the path of a file"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments: list[str], message: str, command: Command) -> None:

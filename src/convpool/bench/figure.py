@@ -34,7 +34,7 @@ def check_picture(argument: str, path: Path) -> None:
     if find_spec("matplotlib") is None:
         needs = "left out where matplotlib is missing: pip install 'convpool[bench]'"
         raise ArgumentError(argument, str(path), needs)
-    check_writable(path)
+    check_writable(path, argument)
 
 
 @contextmanager

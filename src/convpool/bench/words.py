@@ -7,6 +7,7 @@ from convpool.bench.cases import Case
 from convpool.bench.machine import counted
 from convpool.bench.measure import Line
 from convpool.bench.survey import Survey, mean_speedup
+from convpool.precisions import STRICT, get_precision
 
 
 def words(survey: Survey) -> str:
@@ -15,7 +16,7 @@ def words(survey: Survey) -> str:
     Empty if nothing was timed.
     """
     order, mean = survey.order, survey.mean
-    threads = counted(order.threads)
+    threads = counted(order.threads) + (", strict" if get_precision() == STRICT else "")
     fractions = [
         line.fraction(best) for line in survey.lines if (best := line.best_of_ours) is not None
     ]

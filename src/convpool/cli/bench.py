@@ -67,7 +67,7 @@ def bench(
     """Time layers, or those of a net, beside PyTorch and the limits of this machine."""
     wanted = _wanted(net or [], size, threads, batch, layout)
     if json_to is not None:
-        check_writable(json_to)
+        check_writable(json_to, "--json")
     if picture_to is not None:
         from convpool.bench.figure import check_picture
 
