@@ -53,5 +53,5 @@ def test_a_path_is_tried_before_the_work(tmp_path: Path) -> None:
         check_writable(tmp_path / "missing" / "run.json")
     with pytest.raises(DataError, match="it is a folder"):
         check_writable(tmp_path)
-    with pytest.raises(ArgumentError, match="--json is '.', but must be the path of a file"):
+    with pytest.raises(ArgumentError, match=r"--json is .\.., but must be the path of a file"):
         check_writable(".", "--json")
