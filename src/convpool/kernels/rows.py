@@ -216,6 +216,19 @@ def transpose(_context, rows):
 
 
 @intrinsic
+def interleave(_context, rows):
+    """Return one vector of the lanes of a tuple of vectors: first all first ones, and so on."""
+    one = rows.dtype
+    result = Vector(one.dtype, rows.count * one.lanes)
+
+    def generate(_context, builder, _signature, values):
+        vectors = cgutils.unpack_tuple(builder, values[0])
+        return joined_lanes(builder, vectors)
+
+    return result(rows), generate
+
+
+@intrinsic
 def store_rows(_context, rows, _address, _step, _last, _width):
     """Store the first `width` lanes of vectors 0 to `last`, the r-th at address + r * step."""
 
@@ -288,6 +301,20 @@ def clamped_rows(builder, numbers, count):
             builder.select(builder.icmp_signed("<", last, I64(row)), places[-1], next_one)
         )
     return places
+
+
+def joined_lanes(builder, vectors):
+    """Emit the lanes of vectors in turn, by joining ever more of them."""
+    total, lanes = vectors[0], vectors[0].type.count
+    for count, vector in enumerate(vectors[1:], 1):
+        wide = count * lanes
+        if count > 1:  # both operands of a shuffle have one width
+            vector = shuffle(builder, vector, [*range(lanes), *[0] * (wide - lanes)])
+        order = []
+        for lane in range(lanes):
+            order += [*range(lane * count, (lane + 1) * count), wide + lane]
+        total = builder.shuffle_vector(total, vector, constants(order))
+    return total
 
 
 def mask_at(builder, place, lanes):

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels import memory
-from convpool.kernels.convolution.amx import cuts as amx
+from convpool.kernels.convolution.amx import choice as amx
+from convpool.kernels.convolution.amx.cuts import AmxCuts
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
@@ -72,7 +73,7 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
-        self._tiled: dict[bool, amx.AmxCuts] = {}
+        self._tiled: dict[bool, AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}

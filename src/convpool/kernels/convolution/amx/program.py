@@ -29,8 +29,8 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
 
     Without one, its planes lie as they are to be split, and no panel is filled.
     """
-    read = _reading(number, lanes, reading) if reading else _reading_in_place(number, lanes)
-    multiply = _multiplying(finishing(number, planar))
+    read = reading_panel(number, lanes, reading) if reading else _reading_in_place(number, lanes)
+    multiply = multiplying(finishing(number, planar))
 
     def convolve(record, unit, thread):
         """Make one block of the output, for the unit's blocks of filters."""
@@ -51,10 +51,11 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
             weights = plan.packed + HEAD + weights * more.number_of_steps * STEP_BYTES
             for step in range(0, more.number_of_steps, more.segment):
                 filters = weights + step * STEP_BYTES
+                part = step, min(more.segment, more.number_of_steps - step)
                 for tile in range(0, more.number_of_tiles, 2):
-                    multiply(record, unit, memory, filters, tile, step, waiting)
+                    multiply(record, unit, memory, filters, tile, part, waiting)
                     waiting = tile, number_of_block, step
-        multiply(record, unit, memory, 0, 0, more.number_of_steps, waiting)
+        multiply(record, unit, memory, 0, 0, (0, 0), waiting)
         release()
 
     variant = "-".join(map(str, (number.__name__, int(planar), *(reading or ("in-place",)))))
@@ -62,11 +63,11 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
 
 
 @cache
-def _multiplying(finish: Any) -> Any:
+def multiplying(finish: Any) -> Any:
     """Return the function that multiplies 32 filters with 32 pixels, or with the last 16."""
 
     @block
-    def multiply(record, unit, memory, filters, tile, first, waiting):
+    def multiply(record, unit, memory, filters, tile, part, waiting):
         """Leave the sums of a segment in memory; meanwhile, finish those that wait there.
 
         What multiplies matrices would stand idle, if sums were finished by themselves (a tenth of
@@ -77,16 +78,16 @@ def _multiplying(finish: Any) -> Any:
             record, unit, memory: the program's, and the thread's scratch.
             filters: address of the first step's tiles; those of the next one follow.
             tile: number of the first 16 positions.
-            first: the segment's first step; beyond the last one, nothing is multiplied.
-            waiting: tile, block of filters and first step of the sums that wait; -1 for none.
+            part: the segment's first step, and how many there are; with none, nothing is multiplied.
+            waiting: what `finish` is told of the sums that wait: first a tile, or -1 for none.
         """
         more = fields(record + _RECORD, Pieces)
         entry = more.tiles + tile * ENTRY
         is_whole = tile + 1 < more.number_of_tiles
         pixels = memory + more.pieces + load_number(np.int64, entry)
         others = memory + more.pieces + load_number(np.int64, entry + is_whole * ENTRY)
+        first, steps = part
         row, places = more.pair_row, more.steps + first * 8
-        steps = max(0, min(more.segment, more.number_of_steps - first))
         clear_sums()
         for i in range(max(4, 2 * steps)):
             step = i if i < steps else i - steps
@@ -109,7 +110,8 @@ def _multiplying(finish: Any) -> Any:
 
 
 @cache
-def _reading(number: Any, lanes: int, how: Reading) -> Any:
+def reading_panel(number: Any, lanes: int, how: Reading) -> Any:
+    """Return the function that splits a block of the input by way of the panel."""
     fill, split = filling(number, lanes, *how), splitting(number, lanes)
 
     @block
