@@ -25,6 +25,7 @@ from convpool.kernels.convolution.panel import (
 )
 from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
+from convpool.kernels.convolution.tapwise import cuts as tapwise
 from convpool.kernels.convolution.winograd.cuts import WinogradCuts, fits
 from convpool.kernels.simd import registers
 from convpool.precisions import STRICT, get_precision
@@ -79,6 +80,12 @@ class Convolution:
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
+        self._tapwise: tapwise.TapwiseCuts | None = None
+        if tapwise.fits(spec, problem):
+            others = self._cuts[True], *self._tiled.values()
+            apart = tapwise.TapwiseCuts(*common, planar=True)
+            if apart.cycles < min(cuts.cycles for cuts in others):
+                self._tapwise = apart
         self._short: dict[bool, WinogradCuts] = {}
         self._packs_short = False
         if fits(problem):
@@ -124,11 +131,31 @@ class Convolution:
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
+        if self._tapwise and last:
+            return self._by_planes(input, packed, out, residual, activation)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
         if residual is not None and residual.strides != out.strides:
             residual = _like(out, residual)
         self._fill(self._ways(not last, packed.kept), input, packed, out, residual, activation)
+        return out
+
+    def _by_planes(
+        self,
+        input: Array,
+        packed: Packed,
+        out: Array | None,
+        residual: Array | None,
+        activation: Activation,
+    ) -> Array:
+        """Do a layer of few filters, of which only planes can be made, in the other order."""
+        if residual is not None:
+            residual = np.ascontiguousarray(residual)
+        planes = np.ascontiguousarray(input)
+        made = self.run(planes, packed, residual=residual, activation=activation)
+        if out is None:
+            out = memory.empty(made.shape, self._number, channels_last=True)
+        out[...] = made
         return out
 
     def _fill(
@@ -184,6 +211,8 @@ class Convolution:
 
         In strict precision these are the same, and so the bits.
         """
+        if self._tapwise:
+            return [self._tapwise]
         is_strict = get_precision() == STRICT
         ways = [self._cuts[planar]]
         is_short = bool(self._short) and (kept or self._packs_short) and not is_strict
@@ -211,6 +240,8 @@ class Convolution:
         _, _, height, width = input.shape
         by_row, by_column = input.strides[2:]
         images = input
+        if self._tapwise:
+            return np.ascontiguousarray(input), BY_VECTOR
         if self._is_flat and by_row != width * by_column and height > 1:
             images, by_column = np.ascontiguousarray(input), item
         pixels = height * width if self._is_flat else width
