@@ -217,13 +217,20 @@ def transpose(_context, rows):
 
 @intrinsic
 def interleave(_context, rows):
-    """Return one vector of the lanes of a tuple of vectors: first all first ones, and so on."""
+    """Return one vector of the lanes of a tuple of vectors: first all first ones, and so on.
+
+    Of three vectors it has the lanes of four: LLVM takes masks apart that aren't a power of two.
+    """
     one = rows.dtype
-    result = Vector(one.dtype, rows.count * one.lanes)
+    result = Vector(one.dtype, one.lanes << (rows.count - 1).bit_length())
 
     def generate(_context, builder, _signature, values):
         vectors = cgutils.unpack_tuple(builder, values[0])
-        return joined_lanes(builder, vectors)
+        zeros = [ir.Constant(one.llvm, None)] * (result.lanes // one.lanes - rows.count)
+        joined = joined_vectors(builder, [*vectors, *zeros])
+        order = [number * one.lanes + lane for lane in range(one.lanes) for number in range(rows.count)]
+        rest = range(rows.count * one.lanes, result.lanes)
+        return shuffle(builder, joined, [*order, *rest])
 
     return result(rows), generate
 
@@ -303,18 +310,13 @@ def clamped_rows(builder, numbers, count):
     return places
 
 
-def joined_lanes(builder, vectors):
-    """Emit the lanes of vectors in turn, by joining ever more of them."""
-    total, lanes = vectors[0], vectors[0].type.count
-    for count, vector in enumerate(vectors[1:], 1):
-        wide = count * lanes
-        if count > 1:  # both operands of a shuffle have one width
-            vector = shuffle(builder, vector, [*range(lanes), *[0] * (wide - lanes)])
-        order = []
-        for lane in range(lanes):
-            order += [*range(lane * count, (lane + 1) * count), wide + lane]
-        total = builder.shuffle_vector(total, vector, constants(order))
-    return total
+def joined_vectors(builder, vectors):
+    """Emit one vector of all lanes of vectors, whose number is a power of two."""
+    while len(vectors) > 1:
+        lanes = 2 * vectors[0].type.count
+        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+        vectors = [builder.shuffle_vector(*pair, constants(range(lanes))) for pair in pairs]
+    return vectors[0]
 
 
 def mask_at(builder, place, lanes):

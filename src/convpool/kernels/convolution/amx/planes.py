@@ -100,6 +100,7 @@ def writing(number: Any, planar: bool, step: int) -> Any:
 def _writing_planes(number: Any, step: int) -> Any:
     item = np.dtype(number).itemsize
     lanes = step * ROWS
+    wide = ROWS << (step - 1).bit_length()
 
     @block
     def write_planes(record, memory, sums, phase, target, k, filters, columns):
@@ -112,7 +113,7 @@ def _writing_planes(number: Any, step: int) -> Any:
         bends = slope != 1 or ceiling != np.inf
         checks = load_number(np.int64, memory + more.has_tiny)
         made_of = load_number(np.int64, phase + 8)
-        trace = zeros(number, lanes, 1)[0]
+        trace = zeros(number, wide, 1)[0]
         spoiled = False
         for filter in range(filters):
             here = sums + moves * filter * more.filter_row

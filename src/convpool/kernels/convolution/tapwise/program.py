@@ -172,12 +172,12 @@ def _writing(number: Any, register: int, step: int) -> Any:
         for x in range(0, plan.out_width, lanes):
             parts = load_places(number, lines, more.turns, register, step)
             vectors = add_numbers((interleave(parts),), bias, 1)
-            output = target + x * item
+            output, there = target + x * item, min(lanes, plan.out_width - x)
             if plan.residual:
-                vectors = add_rows(vectors, output + plan.residual, 0, 0, plan.out_width - x)
+                vectors = add_rows(vectors, output + plan.residual, 0, 0, there)
             if bends:
                 vectors = activate(vectors, slope, ceiling)
-            store_rows(vectors, output, 0, 0, plan.out_width - x)
+            store_rows(vectors, output, 0, 0, there)
             lines += register * item
 
     return write
