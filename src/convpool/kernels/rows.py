@@ -228,7 +228,9 @@ def interleave(_context, rows):
         vectors = cgutils.unpack_tuple(builder, values[0])
         zeros = [ir.Constant(one.llvm, None)] * (result.lanes // one.lanes - rows.count)
         joined = joined_vectors(builder, [*vectors, *zeros])
-        order = [number * one.lanes + lane for lane in range(one.lanes) for number in range(rows.count)]
+        order = [
+            number * one.lanes + lane for lane in range(one.lanes) for number in range(rows.count)
+        ]
         rest = range(rows.count * one.lanes, result.lanes)
         return shuffle(builder, joined, [*order, *rest])
 

@@ -35,7 +35,10 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def case_of(name: str, dtype: str = "float32") -> Case:
     spec, (batch, *plane) = LAYERS[name]
-    images, bias = noise((batch, spec.in_channels, *plane), dtype), noise((spec.out_channels,), dtype)
+    images, bias = (
+        noise((batch, spec.in_channels, *plane), dtype),
+        noise((spec.out_channels,), dtype),
+    )
     case = Case(spec, images, noise(spec.weight_shape, dtype), bias, packed=True)
     residual = noise(case.output_shape, dtype)
     return replace(case, residual=residual, activation=Activation(0.25))

@@ -1,7 +1,7 @@
 """Convolution and transposed convolution as the dispatch wants them: packed once, run often."""
 
 import struct
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from math import prod
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution.amx import choice as amx
-from convpool.kernels.convolution.amx.cuts import AmxCuts
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
@@ -74,18 +73,13 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
-        self._tiled: dict[bool, AmxCuts] = {}
+        self._tiled: Mapping[bool, Cuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
-        self._tapwise: tapwise.TapwiseCuts | None = None
-        if tapwise.fits(spec, problem):
-            others = self._cuts[True], *self._tiled.values()
-            apart = tapwise.TapwiseCuts(*common, planar=True)
-            if apart.cycles < min(cuts.cycles for cuts in others):
-                self._tapwise = apart
+        self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
         self._short: dict[bool, WinogradCuts] = {}
         self._packs_short = False
         if fits(problem):

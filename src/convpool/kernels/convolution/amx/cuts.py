@@ -14,7 +14,14 @@ from convpool.kernels.amx import PAIRS, PIECES, ROWS, configuration
 from convpool.kernels.convolution.amx.outputs import MADE
 from convpool.kernels.convolution.amx.program import program
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import FILTERS, HEAD, STEP, STEP_BYTES, Weights
+from convpool.kernels.convolution.amx.weights import (
+    FILTERS,
+    HEAD,
+    STEP,
+    STEP_BYTES,
+    Weights,
+    across,
+)
 from convpool.kernels.convolution.amx.weights import program as packing_program
 from convpool.kernels.convolution.blocking import Blocking, block, cycles, even, up
 from convpool.kernels.convolution.panel import BY_VECTOR
@@ -121,17 +128,15 @@ class AmxCuts(SharingCuts):
         cycles += (0.85 if self.is_plain else 0.7) * self.rows_of_products * self.width + 1100
         if not self.is_plain:
             cycles += 0.7 * problem.channels * self.channel_gap / _FLOAT
-        return (cycles + self.of_caches) * self.blocks + 15_000
-
-    @property
-    def of_caches(self) -> float:
-        """About how many cycles a block takes for what outgrows the second cache."""
-        cycles = 0.0
         if self.weights_bytes > _SECOND_CACHE:
             cycles += 0.04 * self.weights_bytes
-        if self.pieces > _SECOND_CACHE:
-            cycles += 0.1 * self.pieces * self.blocking.filter_blocks
-        return cycles
+        return (cycles + self.beyond_cache) * self.blocks + 15_000
+
+    @property
+    def beyond_cache(self) -> float:
+        """About how many cycles a block's pixels take more, where they outgrow the second cache."""
+        is_large = self.pieces > _SECOND_CACHE
+        return 0.1 * self.pieces * self.blocking.filter_blocks if is_large else 0.0
 
     @property
     def pieces(self) -> int:
@@ -219,16 +224,20 @@ class AmxCuts(SharingCuts):
             for weights, _ in self.taps:
                 by_channel = np.full((rows, len(weights)), missing, np.int32)
                 by_channel[: len(channels)] = channels * self._weight_strides[1] + weights
-                orders.append(by_channel.reshape(rows // STEP, STEP, len(weights)).transpose(0, 2, 1).ravel())
+                by_step = by_channel.reshape(rows // STEP, STEP, len(weights))
+                orders.append(by_step.transpose(0, 2, 1).ravel())
             products = np.concatenate(orders)
             steps = np.concatenate([(begins[:, None] + taps).ravel() for _, taps in self.taps])
         last = (self.problem.filters - 1) % FILTERS + 1
+        filters = np.arange(FILTERS, dtype=np.int32) * self._weight_strides[0]
+        missing_last = np.where(np.arange(FILTERS) < last, filters, missing)
         shapes = configuration(ROWS, ROWS), configuration(min(last, ROWS), last - ROWS)
         return {
             "sources": sources,
             "steps": np.ascontiguousarray(steps, np.int64),
             "products": np.ascontiguousarray(products, np.int32),
             "shapes": np.concatenate(shapes),
+            "rows": np.concatenate([filters, missing_last]),
         }
 
     @property
@@ -333,7 +342,8 @@ class AmxCuts(SharingCuts):
         packed[: HEAD // _FLOAT] = 0
         record = self._packing_record.copy()
         record[0], record[1] = weight.ctypes.data, packed.ctypes.data
-        packing_program(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)
+        packing = packing_program if isinstance(self.spec, Conv2dSpec) else across
+        packing(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)
         return packed
 
     @cached_property
@@ -347,5 +357,6 @@ class AmxCuts(SharingCuts):
             of_group=problem.filters * problem.channels * prod(self.spec.kernel_size) * _FLOAT,
             of_filter=of_filter,
             in_order=int(np.array_equal(products, np.arange(len(products)) * _FLOAT)),
+            rows=self.more_tables["rows"].ctypes.data,
         )
         return np.array(told, np.int64)

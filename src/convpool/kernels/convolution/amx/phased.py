@@ -44,7 +44,7 @@ class PhasedCuts(AmxCuts):
         reading = self.rows_of_products * self.width + problem.channels * self.channel_gap / _FLOAT
         outputs = way.rows * vertical.step * way.columns * horizontal.step * problem.filters
         cycles = -(-self.number_of_tiles // 2) * self.steps * filters
-        cycles += 0.6 * reading + outputs + 900 + self.of_caches
+        cycles += 0.6 * reading + outputs + 900 + self.beyond_cache
         return cycles * self.blocks + 8_000
 
     @cached_property

@@ -115,9 +115,9 @@ def _writing_planes(number: Any, step: int) -> Any:
         made_of = load_number(np.int64, phase + 8)
         trace = zeros(number, wide, 1)[0]
         spoiled = False
-        for filter in range(filters):
-            here = sums + moves * filter * more.filter_row
-            output, bias = target + filter * plan.output_filter, plan.bias + (k + filter) * item
+        for row in range(filters):
+            here = sums + moves * row * more.filter_row
+            output, bias = target + row * plan.output_filter, plan.bias + (k + row) * item
             for x in range(0, columns, lanes):
                 there = min(lanes, columns - x)
                 parts = load_places(number, here, phase + 16, ROWS, step)

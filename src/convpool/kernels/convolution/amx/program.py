@@ -78,7 +78,7 @@ def multiplying(finish: Any) -> Any:
             record, unit, memory: the program's, and the thread's scratch.
             filters: address of the first step's tiles; those of the next one follow.
             tile: number of the first 16 positions.
-            part: the segment's first step, and how many there are; with none, nothing is multiplied.
+            part: the segment's first step, and how many there are; without any, no products.
             waiting: what `finish` is told of the sums that wait: first a tile, or -1 for none.
         """
         more = fields(record + _RECORD, Pieces)

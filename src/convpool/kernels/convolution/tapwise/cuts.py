@@ -2,12 +2,12 @@
 
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convpool.kernels.convolution.blocking import Blocking, Problem, even, up
+from convpool.kernels.convolution.blocking import Blocking, even, up
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.tapwise.program import program
@@ -173,11 +173,17 @@ class TapwiseCuts(Cuts):
         return packed
 
 
-def fits(spec: object, problem: Problem) -> bool:
-    """Tell whether a layer may be computed so: a transposed one of few filters, with a stride.
+def best(*others: Cuts | None) -> TapwiseCuts | None:
+    """Return the cuts of a layer, the first of some others', if they are faster than all of these.
 
-    Each tap meets some pixel, and phases take turns along a row, all that the step has room for.
+    A layer may be computed so that has a stride, is transposed and has few filters. Phases take
+    turns along a row, all that the step has room for.
     """
-    step, phases = problem.horizontal.step, len(problem.horizontal.phases)
-    is_strided = isinstance(spec, ConvTranspose2dSpec) and problem.phases > 1
-    return is_strided and step == phases <= _MOST_STEP and problem.filters <= _FEW
+    one = cast("Cuts", others[0])
+    step, phases = one.problem.horizontal.step, len(one.problem.horizontal.phases)
+    is_strided = isinstance(one.spec, ConvTranspose2dSpec) and one.problem.phases > 1
+    if not is_strided or not step == phases <= _MOST_STEP or one.problem.filters > _FEW:
+        return None
+    cuts = TapwiseCuts(one.spec, one.problem, one.machine, one.number, planar=True)
+    is_faster = cuts.cycles < min(other.cycles for other in others if other)
+    return cuts if is_faster else None

@@ -51,9 +51,10 @@ def program(number: Any, tile: tuple[int, int], register: int, step: int) -> Pro
         end = min(more.height, row + plan.rows + more.lowest + more.extent)
         multiply(record, image, group, memory, begin, max(0, end - begin))
         output = plan.output + image * plan.output_image
-        for filter in range(plan.filters):
-            products = memory + more.products + filter * more.taps_of_filter * more.plane
-            k = group * plan.filters + filter
+        for number_of_filter in range(plan.filters):
+            products = memory + more.products
+            products += number_of_filter * more.taps_of_filter * more.plane
+            k = group * plan.filters + number_of_filter
             for y in range(row, row + plan.rows):
                 for row_phase in range(more.row_phases):
                     place = y * plan.step_y + row_phase
