@@ -110,27 +110,27 @@ class AmxCuts(SharingCuts):
             weights = problem.channels * problem.filters * problem.taps
             mine += 2 * weights / _IMAGES
             others += weights / _IMAGES
-        return 1.05 * mine < others and self.pieces <= _MOST_PIECES
+        return mine < others and self.pieces <= _MOST_PIECES
 
     @cached_property
     def cycles(self) -> float:
         """About how many cycles an image's group takes.
 
-        Fitted to 60 layers: 28 an instruction of 16 filters, with what loads its operands; 180 to
+        Fitted to 60 layers: 27 an instruction of 16 filters, with what loads its operands; 180 to
         finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to split it there, or
         0.85 in the image; 0.04 a byte of weights that outgrow the second cache, and 0.1 one of
         pixels, for each block of filters; 1,100 to begin a block. That was right to 10 % for half
-        of the layers, and to 25 % for all but two. A call takes 15,000 more.
+        of the layers, and to 25 % for all but two. A call takes 6,000 more.
         """
         problem = self.problem
         halves = up(problem.filters, 8) / ROWS
-        cycles = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 28 + 180)
+        cycles = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 27 + 180)
         cycles += (0.85 if self.is_plain else 0.7) * self.rows_of_products * self.width + 1100
         if not self.is_plain:
             cycles += 0.7 * problem.channels * self.channel_gap / _FLOAT
         if self.weights_bytes > _SECOND_CACHE:
             cycles += 0.04 * self.weights_bytes
-        return (cycles + self.beyond_cache) * self.blocks + 15_000
+        return (cycles + self.beyond_cache) * self.blocks + 6_000
 
     @property
     def beyond_cache(self) -> float:
