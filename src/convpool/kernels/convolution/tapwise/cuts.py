@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 _LINE = 64
 _CHUNK = 128  # channels that are summed in one go
-_PRODUCTS = 1 << 20  # bytes of a block's
+_PRODUCTS, _MOST_PRODUCTS = 1 << 20, 4 << 20  # bytes of a block's, and if rows are long
 _UNITS = 4  # blocks wanted of one image, if they are much larger than what they share
 _MOST_STEP = 4
 _FEW = 16  # filters
@@ -183,6 +183,10 @@ def best(*others: Cuts | None) -> TapwiseCuts | None:
     step, phases = one.problem.horizontal.step, len(one.problem.horizontal.phases)
     is_strided = isinstance(one.spec, ConvTranspose2dSpec) and one.problem.phases > 1
     if not is_strided or not step == phases <= _MOST_STEP or one.problem.filters > _FEW:
+        return None
+    row = one.problem.taps * one.problem.filters * one.problem.horizontal.size
+    rows = 1 + one.problem.vertical.extent
+    if not 0 < row * one.problem.itemsize * rows <= _MOST_PRODUCTS:
         return None
     cuts = TapwiseCuts(one.spec, one.problem, one.machine, one.number, planar=True)
     is_faster = cuts.cycles < min(other.cycles for other in others if other)
