@@ -23,6 +23,7 @@ LAYERS = {
     "dilated": (ConvTranspose2dSpec(64, 6, 3, 2, 1, 2, dilation=3), (2, 11, 19)),
     "groups": (ConvTranspose2dSpec(64, 6, 4, 2, 1, groups=2), (3, 12, 13)),
     "blocks of rows": (ConvTranspose2dSpec(32, 3, 7, 2, ((3, 2), (3, 2))), (1, 90, 112)),
+    "taps that meet nothing": (ConvTranspose2dSpec(40, 3, (5, 7), 2, 2), (2, 1, 27)),
     "padding beyond the kernel": (ConvTranspose2dSpec(40, 3, 3, 2, 4), (1, 12, 16)),
 }
 
@@ -97,7 +98,7 @@ def test_few_filters_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for spec, takes in (
         (ConvTranspose2dSpec(64, 3, 7, 2, 3, 1), True),
         (ConvTranspose2dSpec(128, 3, 4, 2, 1), True),
-        (ConvTranspose2dSpec(16, 16, 2, 2), False),
+        (ConvTranspose2dSpec(64, 32, 3, 2, 1, 1), False),
     ):
         images = noise((1, spec.in_channels, 32, 32))
         case = Case(spec, images, noise(spec.weight_shape), None)

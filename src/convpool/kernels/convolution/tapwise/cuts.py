@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -30,8 +31,8 @@ class TapwiseCuts(Cuts):
 
     @property
     def taps(self) -> int:
-        """Taps of a filter."""
-        return self.problem.taps
+        """Taps of a filter, with those that a small plane doesn't meet."""
+        return prod(self.spec.kernel_size)
 
     @cached_property
     def blocking(self) -> Blocking:
@@ -184,9 +185,9 @@ def best(*others: Cuts | None) -> TapwiseCuts | None:
     is_strided = isinstance(one.spec, ConvTranspose2dSpec) and one.problem.phases > 1
     if not is_strided or not step == phases <= _MOST_STEP or one.problem.filters > _FEW:
         return None
-    row = one.problem.taps * one.problem.filters * one.problem.horizontal.size
-    rows = 1 + one.problem.vertical.extent
-    if not 0 < row * one.problem.itemsize * rows <= _MOST_PRODUCTS:
+    row = prod(one.spec.kernel_size) * one.problem.filters * one.problem.horizontal.size
+    row *= one.problem.itemsize
+    if one.problem.taps == 0 or row * (1 + one.problem.vertical.extent) > _MOST_PRODUCTS:
         return None
     cuts = TapwiseCuts(one.spec, one.problem, one.machine, one.number, planar=True)
     is_faster = cuts.cycles < min(other.cycles for other in others if other)
