@@ -261,16 +261,45 @@ def gather(_context, like, _address, _table, lanes):
 
     def generate(_context, builder, _signature, values):
         places = emit_load(builder, values[2], Vector(types.int32, vector.lanes))
-        none = ir.Constant(places.type, None)
-        mask = builder.icmp_signed(">=", places, none)
-        wide = ir.VectorType(I64, vector.lanes)
-        each = builder.add(splat_of(builder, values[1], vector.lanes), builder.sext(places, wide))
-        pointers = builder.inttoptr(each, ir.VectorType(_I8.as_pointer(), vector.lanes))
-        name = f"llvm.masked.gather.{vector.suffix}.v{vector.lanes}p0"
-        zero = ir.Constant(vector.llvm, None)
-        return call(builder, name, vector.llvm, pointers, I32(vector.itemsize), mask, zero)
+        return _gathered(builder, values[1], places, vector)
 
     return vector(like, types.intp, types.intp, lanes), generate
+
+
+@intrinsic(prefer_literal=True)
+def gather_rows(_context, like, _address, _rows, _table, lanes):
+    """Load as many vectors as lanes, the r-th as by `gather` from address + rows[r].
+
+    It is 0 where that is negative. Both tables hold int32, in bytes.
+    """
+    vector = Vector(like.dtype, lanes.literal_value)
+    square = types.UniTuple(vector, vector.lanes)
+
+    def generate(context, builder, _signature, values):
+        numbers = Vector(types.int32, vector.lanes)
+        places = emit_load(builder, values[3], numbers)
+        missing = ir.Constant(numbers.llvm, [-1] * vector.lanes)
+        vectors = []
+        for row in range(vector.lanes):
+            entry = builder.add(values[2], I64(4 * row))
+            begin = emit_load(builder, entry, Vector(types.int32, 1), I32)
+            there = builder.select(builder.icmp_signed(">=", begin, I32(0)), places, missing)
+            here = builder.add(values[1], builder.sext(begin, I64))
+            vectors.append(_gathered(builder, here, there, vector))
+        return context.make_tuple(builder, square, vectors)
+
+    return square(like, types.intp, types.intp, types.intp, lanes), generate
+
+
+def _gathered(builder, address, places, vector):
+    """Emit the numbers at address + places[l], or 0 where that is negative."""
+    mask = builder.icmp_signed(">=", places, ir.Constant(places.type, None))
+    wide = ir.VectorType(I64, vector.lanes)
+    each = builder.add(splat_of(builder, address, vector.lanes), builder.sext(places, wide))
+    pointers = builder.inttoptr(each, ir.VectorType(_I8.as_pointer(), vector.lanes))
+    name = f"llvm.masked.gather.{vector.suffix}.v{vector.lanes}p0"
+    zero = ir.Constant(vector.llvm, None)
+    return call(builder, name, vector.llvm, pointers, I32(vector.itemsize), mask, zero)
 
 
 def _pieces(builder, vector, value):

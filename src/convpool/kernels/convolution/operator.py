@@ -1,7 +1,7 @@
 """Convolution and transposed convolution as the dispatch wants them: packed once, run often."""
 
 import struct
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from math import prod
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels import memory
-from convpool.kernels.convolution.amx import cuts as amx
+from convpool.kernels.convolution.amx import choice as amx
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
@@ -24,6 +24,7 @@ from convpool.kernels.convolution.panel import (
 )
 from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
+from convpool.kernels.convolution.tapwise import cuts as tapwise
 from convpool.kernels.convolution.winograd.cuts import WinogradCuts, fits
 from convpool.kernels.simd import registers
 from convpool.precisions import STRICT, get_precision
@@ -72,12 +73,13 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
-        self._tiled: dict[bool, amx.AmxCuts] = {}
+        self._tiled: Mapping[bool, Cuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
+        self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
         self._short: dict[bool, WinogradCuts] = {}
         self._packs_short = False
         if fits(problem):
@@ -123,11 +125,31 @@ class Convolution:
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
+        if self._tapwise and last:
+            return self._by_planes(input, packed, out, residual, activation)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
         if residual is not None and residual.strides != out.strides:
             residual = _like(out, residual)
         self._fill(self._ways(not last, packed.kept), input, packed, out, residual, activation)
+        return out
+
+    def _by_planes(
+        self,
+        input: Array,
+        packed: Packed,
+        out: Array | None,
+        residual: Array | None,
+        activation: Activation,
+    ) -> Array:
+        """Do a layer of few filters, of which only planes can be made, in the other order."""
+        if residual is not None:
+            residual = np.ascontiguousarray(residual)
+        planes = np.ascontiguousarray(input)
+        made = self.run(planes, packed, residual=residual, activation=activation)
+        if out is None:
+            out = memory.empty(made.shape, self._number, channels_last=True)
+        out[...] = made
         return out
 
     def _fill(
@@ -183,6 +205,8 @@ class Convolution:
 
         In strict precision these are the same, and so the bits.
         """
+        if self._tapwise:
+            return [self._tapwise]
         is_strict = get_precision() == STRICT
         ways = [self._cuts[planar]]
         is_short = bool(self._short) and (kept or self._packs_short) and not is_strict
@@ -210,6 +234,8 @@ class Convolution:
         _, _, height, width = input.shape
         by_row, by_column = input.strides[2:]
         images = input
+        if self._tapwise:
+            return np.ascontiguousarray(input), BY_VECTOR
         if self._is_flat and by_row != width * by_column and height > 1:
             images, by_column = np.ascontiguousarray(input), item
         pixels = height * width if self._is_flat else width
