@@ -24,7 +24,7 @@ from convpool.kernels.convolution.panel import (
 )
 from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
-from convpool.kernels.convolution.winograd.cuts import WinogradCuts, fits
+from convpool.kernels.convolution.winograd import cuts as winograd
 from convpool.kernels.simd import registers
 from convpool.precisions import STRICT, get_precision
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
@@ -78,10 +78,10 @@ class Convolution:
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
-        self._short: dict[bool, WinogradCuts] = {}
+        self._short: dict[bool, winograd.WinogradCuts] = {}
         self._packs_short = False
-        if fits(problem):
-            short = {planar: WinogradCuts(*common, planar) for planar in (True, False)}
+        if winograd.fits(problem):
+            short = {planar: winograd.best(cuts) for planar, cuts in self._cuts.items()}
             if short[True].pays(packs=False):
                 self._short, self._packs_short = short, short[True].pays(packs=True)
         reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND, 4: BY_EVERY_FOURTH}

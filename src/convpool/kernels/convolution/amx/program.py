@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import PIECES, add_products, clear_sums, configure, release, store_sums
+from convpool.kernels.amx import PIECES, TILE, add_products, clear_sums, configure, release, store_sums
 from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, finishing
 from convpool.kernels.convolution.amx.pixels import splitting
 from convpool.kernels.convolution.amx.record import Pieces
@@ -103,7 +103,7 @@ def _multiplying(finish: Any) -> Any:
                     add_products(tiles, pixels + place, others + place, row, 1, 1)
             if i < 4 and waiting[0] >= 0:
                 finish(record, unit, memory, waiting, i)
-        store_sums(memory + more.made)
+        store_sums(memory + more.made, memory + more.made + 2 * TILE)
 
     return multiply
 

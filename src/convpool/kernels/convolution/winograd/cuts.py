@@ -2,34 +2,44 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels import memory
+from convpool.kernels.amx import ROWS, available, configuration
 from convpool.kernels.convolution import filters as packing
 from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
+from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.sharing import SharingCuts
+from convpool.kernels.convolution.winograd.matrices import (
+    LANES,
+    STEP,
+    STEP_OF_TILE,
+    STEP_OF_WEIGHTS,
+)
 from convpool.kernels.convolution.winograd.program import Weighing, program, weighing_program
-from convpool.kernels.convolution.winograd.record import Tiles
+from convpool.kernels.convolution.winograd.record import HEAD, Tiles
 from convpool.kernels.jit import Program
 from convpool.threads import MOST
 
 Array = NDArray[Any]
 
-OUTPUTS = {3: 4, 5: 2}
-"""Rows, and columns, of outputs in a tile, by those of taps."""
-_POINTS = 6  # outputs + taps - 1
+_OUTPUTS = {3: (4, 2), 5: (2,)}
+"""Rows, and columns, of outputs in a tile, by those of taps; on AMX all, else the first alone."""
 _LINE, _PAGE = 64, 4096
 _PANEL, _VALUES = 64 << 10, 1300 << 10  # bytes, of which values stay in the second cache
 _SECOND_CACHE = 2 << 20
+_SUMS = 900 << 10  # bytes of sums held at a time
 _TILES = 64  # of a block at most
 _IMAGES = 4  # that come at a time where weights are packed for them
 _FEWEST = 8  # channels and filters: with 3, transforms of vectors a quarter full take twice as long
+_MATRICES = 1300 << 10, 3 << 20
+_MOST_STEPS = 36  # summed in one go on AMX
 _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
 
 
@@ -37,11 +47,22 @@ _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
 class WinogradCuts(SharingCuts):
     """The cuts of a layer whose tiles are transformed."""
 
+    outputs: int
+    """Rows, and columns, of outputs in a tile."""
+    matrices: bool
+    """Whether the products are those of matrices, on AMX."""
+    most: int
+    """Bytes of a block's values."""
+
     @cached_property
     def short(self) -> tuple[int, int]:
         """Outputs of a tile, and taps, in a row and in a column."""
-        taps = len(self.problem.vertical.phases[0].taps)
-        return OUTPUTS[taps], taps
+        return self.outputs, len(self.problem.vertical.phases[0].taps)
+
+    @property
+    def _points(self) -> int:
+        """Rows, and columns, of values in a tile."""
+        return sum(self.short) - 1
 
     @cached_property
     def blocking(self) -> Blocking:
@@ -52,7 +73,7 @@ class WinogradCuts(SharingCuts):
         down, across = (
             -(-line.output // outputs) for line in (problem.vertical, problem.horizontal)
         )
-        most = max(1, min(_TILES, _VALUES // (_POINTS**2 * self._tile)))
+        most = max(1, min(_TILES, self.most // (self._points**2 * self._tile)))
         columns = even(across, most)
         rows = even(down, max(1, most // columns))
         count = min(
@@ -61,42 +82,87 @@ class WinogradCuts(SharingCuts):
         )
         width = columns * outputs + taps - 1
         row = (rows * outputs + taps - 1) * width * problem.itemsize
-        chunk = max(1, _PANEL // (row * register)) * register
+        together = STEP if self.matrices else register
+        chunk = max(1, _PANEL // (row * together)) * together
+        lanes = LANES if self.matrices else 2 * register
         return Blocking(
             across_filters=True,
-            lanes=2 * register,
+            lanes=lanes,
             count=count,
             rows=rows * outputs,
             columns=columns * outputs,
             channels=min(chunk, problem.channels),
-            filter_blocks=-(-problem.filters // (2 * register)),
+            filter_blocks=-(-problem.filters // lanes),
         )
+
+    @property
+    def _tiles(self) -> int:
+        """Tiles of a block."""
+        return self.blocking.rows * self.blocking.columns // self.outputs**2
+
+    @property
+    def _rows(self) -> int:
+        """Tiles in a register of AMX, of which there are two at a time."""
+        pairs = -(-self._tiles // (2 * ROWS))
+        return -(-self._tiles // (2 * pairs))
+
+    @property
+    def _room(self) -> int:
+        """Tiles of a block for which there must be room."""
+        if self.matrices:
+            return up(self._tiles, 2 * self._rows)
+        return self._tiles + self.blocking.count
+
+    @property
+    def _channels(self) -> int:
+        """Channels of the weights."""
+        return up(self.problem.channels, STEP) if self.matrices else self.problem.channels
 
     def pays(self, *, packs: bool) -> bool:
         """Tell whether it is faster than product by product, weights packed in the call or before.
 
-        Counted in cycles, with what was measured on AVX-512: 250 a tile and vector of channels to
-        read and transform, 180 to transform back and write; weights that outgrow the second cache
-        come at 8 bytes a cycle; all that takes half as long again. Weights are packed at 1.05
-        cycles a number, with 90,000 to begin with.
+        Weights are packed at 1.05 cycles a number, with 90,000 to begin with.
         """
-        problem, way, machine = self.problem, self.blocking, self.machine
-        down, across = problem.vertical.output, problem.horizontal.output
-        direct = block(problem, machine, planar=self.planar)
-        register = machine.vector // problem.itemsize
-        tiles = way.rows * way.columns // self.short[0] ** 2
-        blocks = -(-down // way.rows) * -(-across // way.columns)
-        rounds = -(-tiles // way.count) * (way.count + 0.5)
-        weights = _POINTS**2 * problem.channels * way.filter_blocks * way.lanes
-        if weights * problem.itemsize > _SECOND_CACHE:
-            rounds = max(rounds, way.lanes * problem.itemsize / 8)
-        transforms = 250 * -(-problem.channels // register) + 180 * -(-problem.filters // register)
-        short = 1.5 * blocks * (weights / way.lanes * rounds + tiles * transforms)
-        others = cycles(direct, problem, machine)
+        problem = self.problem
+        direct = block(problem, self.machine, planar=self.planar)
+        mine, others = self.cycles, cycles(direct, problem, self.machine)
         if packs:
-            short += (1.05 * weights + 90_000) / _IMAGES
+            mine += (1.05 * self._weights + 90_000) / _IMAGES
             others += problem.channels * problem.filters * problem.taps / _IMAGES
-        return short < others
+        return mine < others
+
+    @cached_property
+    def cycles(self) -> float:
+        """About how many cycles an image's group takes.
+
+        As measured on AVX-512: 250 a tile and vector of channels to read and transform, 180 to
+        transform back and write; weights that outgrow the second cache come at 8 bytes a cycle;
+        all that takes half as long again.
+        """
+        problem, way = self.problem, self.blocking
+        register = self.machine.vector // problem.itemsize
+        transforms = 250 * -(-problem.channels // register) + 180 * -(-problem.filters // register)
+        if self.matrices:
+            pairs = -(-self._tiles // (2 * self._rows))
+            steps = self._weights // (LANES * STEP)
+            return self._blocks * (1000 * pairs * steps + 1.5 * self._tiles * transforms)
+        rounds = -(-self._tiles // way.count) * (way.count + 0.5)
+        if self._weights * problem.itemsize > _SECOND_CACHE:
+            rounds = max(rounds, way.lanes * problem.itemsize / 8)
+        return 1.5 * self._blocks * (self._weights / way.lanes * rounds + self._tiles * transforms)
+
+    @property
+    def _weights(self) -> int:
+        """Numbers of a group's transformed weights."""
+        way = self.blocking
+        return self._points**2 * self._channels * way.filter_blocks * way.lanes
+
+    @property
+    def _blocks(self) -> int:
+        """Blocks of tiles."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        way = self.blocking
+        return -(-vertical.output // way.rows) * -(-horizontal.output // way.columns)
 
     @cached_property
     def tables(self) -> dict[str, Array]:
@@ -111,67 +177,91 @@ class WinogradCuts(SharingCuts):
     @property
     def _tile(self) -> int:
         """Bytes from tile to tile of a plane of values: all channels, and no power of two."""
+        if self.matrices:  # of lines an odd number, to use all sets of a cache
+            return up(self._channels // STEP * STEP_OF_TILE, 2 * _LINE) + _LINE
         return up(self.problem.channels * self.problem.itemsize, self.machine.vector) + _LINE
 
     @property
     def way(self) -> str:
         """How it is computed, in a few words."""
         outputs, taps = self.short
-        return f"short convolutions, {outputs}x{outputs} outputs of {taps}x{taps} taps"
+        where = " on AMX" if self.matrices else ""
+        return f"short convolutions, {outputs}x{outputs} outputs of {taps}x{taps} taps{where}"
 
     @cached_property
     def packing(self) -> tuple[int, int]:
-        """The lanes, and the outputs of a tile, which no other order has as its second number."""
-        return self.blocking.lanes, -self.short[0]
+        """The lanes, and what no other order has as its second number."""
+        return self.blocking.lanes, -self.outputs - 10 * int(self.matrices)
 
     @cached_property
     def record(self) -> Array:
         """A convolution's record, and where the parts of the scratch memory lie."""
         known, way = super().record, self.blocking
         outputs, taps = self.short
-        vector, item = self.machine.vector, self.problem.itemsize
-        down, across = way.rows // outputs, way.columns // outputs
-        tiles = down * across
-        halfway_row = (way.columns + taps - 1) * vector + _LINE
-        values_plane = _off_pages(tiles * self._tile)
-        sums_plane = _off_pages((tiles + way.count) * way.lanes * item)
+        points, vector, item = self._points, self.machine.vector, self.problem.itemsize
+        pixel = vector * (2 if self.matrices else 1)
+        halfway_row = (way.columns + taps - 1) * pixel + _LINE
+        values_plane = _off_pages(self._room * self._tile)
+        sums_plane = _off_pages(self._room * way.lanes * item)
+        sums_block = points**2 * sums_plane
         joined = way.columns >= self.problem.horizontal.output
         outputs_row = (self.problem.horizontal.output if joined else way.columns) * vector
-        slack = vector // item * vector  # squares reach beyond the last pixel
+        slack = vector // item * pixel  # squares reach beyond the last pixel
+        pieces_size = up(self._channels // STEP * STEP_OF_WEIGHTS, 2 * _LINE) + _LINE
         sizes = {
-            "turned": self.panel_rows * self.pitch * vector + slack,
-            "halfway": _POINTS * halfway_row,
-            "values": _POINTS**2 * values_plane,
-            "sums": _POINTS**2 * sums_plane,
+            "turned": self.panel_rows * self.pitch * pixel + slack,
+            "halfway": points * halfway_row,
+            "values": points**2 * values_plane,
+            "sums": self._together * sums_block,
             "outputs": outputs * outputs_row + slack,
+            "pieces": 2 * pieces_size if self.matrices else 0,
+            "has_tiny": _LINE,
         }
         places, place = {}, Record(*known.tolist()).panel_bytes
         for name, size in sizes.items():
             places[name] = place
             place += up(size, _LINE)
-        tiles_told = Tiles(
+        told = Tiles(
             **places,
             halfway_row=halfway_row,
             values_plane=values_plane,
             values_tile=self._tile,
             sums_plane=sums_plane,
+            sums_block=sums_block,
+            together=self._together,
             outputs_row=outputs_row,
             joined=int(joined),
             weights_plane=self._weights_plane,
-            weights_block=_POINTS**2 * self._weights_plane,
+            weights_block=points**2 * self._weights_plane,
+            pieces_size=pieces_size,
+            shapes=self._shapes.ctypes.data,
+            rows=self._rows,
         )
         known[Record._fields.index("scratch_bytes")] = place
-        return np.concatenate([known, np.array(tiles_told, np.int64)])
+        return np.concatenate([known, np.array(told, np.int64)])
+
+    @cached_property
+    def _shapes(self) -> Array:
+        return configuration(self._rows, self._rows)
+
+    @property
+    def _together(self) -> int:
+        """Blocks of filters whose sums are held at a time."""
+        if not self.matrices:
+            return 1
+        sums = self._points**2 * self._room * LANES * self.problem.itemsize
+        return even(self.blocking.filter_blocks, max(1, _SUMS // sums))
 
     @property
     def _weights_plane(self) -> int:
-        return _off_pages(self.problem.channels * self.blocking.lanes * self.problem.itemsize)
+        return _off_pages(self._channels * self.blocking.lanes * self.problem.itemsize)
 
     def _program(self, reading: int) -> Program:
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
         tile, how = (way.lanes, way.count), (reading, self.repeats)
-        return program(self.number, self.short, tile, self.planar, register, how)
+        of_registers = None if self.matrices else tile
+        return program(self.number, self.short, of_registers, self.planar, register, how)
 
     @cached_property
     def _packing_record(self) -> Array:
@@ -184,9 +274,10 @@ class WinogradCuts(SharingCuts):
         packed = super().pack(weight)
         way, item = self.blocking, self.problem.itemsize
         blocks = self.spec.groups * way.filter_blocks
-        size = blocks * _POINTS**2 * self._weights_plane
-        target = memory.empty((size // item + _LINE,), self.number)
-        each = up(_POINTS * self.short[1] * way.lanes * item, _LINE)
+        size = blocks * self._points**2 * self._weights_plane
+        target = memory.empty(((HEAD + size) // item + _LINE,), self.number)
+        target[: HEAD // item] = 0
+        each = up(self._points * self.short[1] * way.lanes * item, _LINE)
         scratch = memory.scratch(MOST * each)
         told = Weighing(
             packed=packed.ctypes.data,
@@ -194,8 +285,9 @@ class WinogradCuts(SharingCuts):
             scratch=scratch.ctypes.data,
             scratch_bytes=each,
             channels=self.problem.channels,
+            rows=self._channels,
             packed_block=self.problem.taps * self.problem.channels * way.lanes * item,
-            target_block=_POINTS**2 * self._weights_plane,
+            target_block=self._points**2 * self._weights_plane,
             target_plane=self._weights_plane,
         )
         weigh = weighing_program(self.number, self.short, way.lanes)
@@ -204,11 +296,21 @@ class WinogradCuts(SharingCuts):
         return target
 
 
+def best(cuts: Cuts) -> WinogradCuts:
+    """Return the fastest of the cuts for a layer's; it must fit."""
+    common = cuts.spec, cuts.problem, cuts.machine, cuts.number, cuts.planar
+    outputs = _OUTPUTS[len(cuts.problem.vertical.phases[0].taps)]
+    ways = [WinogradCuts(*common, outputs[0], False, _VALUES)]
+    if available() and cuts.problem.channels <= STEP * _MOST_STEPS:
+        ways += [WinogradCuts(*common, each, True, most) for each in outputs for most in _MATRICES]
+    return min(ways, key=attrgetter("cycles"))
+
+
 def fits(problem: Problem) -> bool:
     """Tell whether a layer can be computed so: 3x3 or 5x5 neighbours, stride 1, float32."""
     taps = {_neighbours(line) for line in (problem.vertical, problem.horizontal)}
     is_wide = min(problem.channels, problem.filters) >= _FEWEST
-    return problem.itemsize == 4 and is_wide and len(taps) == 1 and taps <= OUTPUTS.keys()
+    return problem.itemsize == 4 and is_wide and len(taps) == 1 and taps <= _OUTPUTS.keys()
 
 
 def _neighbours(line: Line) -> int:

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from convpool.kernels.convolution.record import Record
+from convpool.kernels.convolution.winograd.record import Tiles
 from convpool.kernels.jit import block
 from convpool.kernels.rows import (
+    fields,
     load,
     prefetch,
     rows_at,
@@ -19,16 +22,50 @@ from convpool.kernels.sums import add_stored, multiply_add_rows, zeros
 
 SEGMENT = 128
 """Channels that are summed in one go."""
+_RECORD = 8 * len(Record._fields)
 
 
 @cache
-def multiplying(number: Any, lanes: int, count: int) -> Any:
+def multiplying(number: Any, lanes: int, count: int, points: int) -> Any:
+    """Return the function that multiplies all planes with some blocks of filters."""
+    multiply_plane = _multiplying_plane(number, lanes, count)
+
+    @block
+    def multiply(record, memory, tiles, weights, blocks):
+        """Leave the sums of all tiles in memory.
+
+        The arguments:
+            record, memory: address of a convolution's record, and the thread's scratch.
+            tiles: how many there are.
+            weights: address of the first block's weights.
+            blocks: how many blocks of filters there are.
+        """
+        plan = fields(record, Record)
+        more = fields(record + _RECORD, Tiles)
+        for i in range(blocks):
+            for point in range(points):
+                here = weights + i * more.weights_block + point * more.weights_plane
+                multiply_plane(
+                    memory + more.values + point * more.values_plane,
+                    more.values_tile,
+                    tiles,
+                    plan.channels,
+                    here,
+                    here + more.weights_plane,
+                    memory + more.sums + i * more.sums_block + point * more.sums_plane,
+                )
+
+    return multiply
+
+
+@cache
+def _multiplying_plane(number: Any, lanes: int, count: int) -> Any:
     """Return the function that sums for `count` tiles by `lanes` filters in registers."""
     item = np.dtype(number).itemsize
     vector = lanes * item
 
     @block
-    def multiply(values, tile, tiles, channels, weights, ahead, sums):
+    def multiply_plane(values, tile, tiles, channels, weights, ahead, sums):
         """Leave the sums of all tiles, `count` at a time, in memory; some beyond the last too.
 
         The arguments:
@@ -57,4 +94,4 @@ def multiplying(number: Any, lanes: int, count: int) -> Any:
                     total = add_stored(total, target, vector)
                 store_all(total, target, vector)
 
-    return multiply
+    return multiply_plane
