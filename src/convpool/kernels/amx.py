@@ -359,8 +359,8 @@ def _add_product(builder, pieces, before, loads, columns):
     for piece, loaded, load in zip(pieces, before, loads, strict=True):
         if piece != loaded:
             load(piece)
-    for sums, left in zip(_SUMS, _FILTERS, strict=True):
-        for column in range(columns):
+    for column in range(columns):
+        for sums, left in zip(_SUMS, _FILTERS, strict=True):
             operands = sums + column, left, _PIXELS[column]
             call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), *map(_I8, operands))
 

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Hashable
 from dataclasses import replace
 from functools import cached_property
-from math import prod
+from math import inf, prod
 from typing import Any, cast
 
 import numpy as np
@@ -82,12 +82,17 @@ class Convolution:
         self._packs_short = False
         if winograd.fits(problem):
             short = {planar: winograd.best(cuts) for planar, cuts in self._cuts.items()}
-            if short[True].pays(packs=False):
-                self._short, self._packs_short = short, short[True].pays(packs=True)
+            if self._is_fastest(short[True], packs=False):
+                self._short = short
+                self._packs_short = self._is_fastest(short[True], packs=True)
         reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND, 4: BY_EVERY_FOURTH}
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
         self._products = prod((spec.groups, filters, channels, problem.taps))
         self._products *= vertical.longest * horizontal.longest
+
+    def _is_fastest(self, short: winograd.WinogradCuts, *, packs: bool) -> bool:
+        tiled = self._tiled[True].cost(packs=packs) if self._tiled else inf
+        return short.pays(packs=packs, tiled=tiled)
 
     @property
     def packing(self) -> Hashable:

@@ -96,13 +96,17 @@ class AmxCuts(SharingCuts):
 
         A weight is packed in 2 cycles, or in 1 for multiplying and adding.
         """
-        problem, mine = self.problem, self.cycles
+        problem = self.problem
         others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
         if packs:
-            weights = problem.channels * problem.filters * problem.taps
-            mine += 2 * weights / _IMAGES
-            others += weights / _IMAGES
-        return 1.05 * mine < others and self._pieces <= _MOST_PIECES
+            others += problem.channels * problem.filters * problem.taps / _IMAGES
+        return 1.05 * self.cost(packs=packs) < others and self._pieces <= _MOST_PIECES
+
+    def cost(self, *, packs: bool) -> float:
+        """Return the cycles of an image's group, with those to pack weights if that is asked."""
+        problem = self.problem
+        weights = problem.channels * problem.filters * problem.taps
+        return self.cycles + (2 * weights / _IMAGES if packs else 0)
 
     @cached_property
     def cycles(self) -> float:

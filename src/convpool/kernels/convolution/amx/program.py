@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import PIECES, TILE, add_products, clear_sums, configure, release, store_sums
+from convpool.kernels.amx import (
+    PIECES,
+    TILE,
+    add_products,
+    clear_sums,
+    configure,
+    release,
+    store_sums,
+)
 from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, finishing
 from convpool.kernels.convolution.amx.pixels import splitting
 from convpool.kernels.convolution.amx.record import Pieces

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -29,16 +30,16 @@ from convpool.threads import MOST
 
 Array = NDArray[Any]
 
-_OUTPUTS = {3: (4, 2), 5: (2,)}
-"""Rows, and columns, of outputs in a tile, by those of taps; on AMX all, else the first alone."""
+OUTPUTS = {3: (4, 2), 5: (2,)}
+"""Rows, and columns, of outputs in a tile, by those of taps."""
 _LINE, _PAGE = 64, 4096
-_PANEL, _VALUES = 64 << 10, 1300 << 10  # bytes, of which values stay in the second cache
-_SECOND_CACHE = 2 << 20
-_SUMS = 900 << 10  # bytes of sums held at a time
+_PANEL = 64 << 10  # bytes
+_VALUES = 650 << 10, 1300 << 10, 3 << 20, 6 << 20  # bytes of a block's values
+_HELD = 1400 << 10  # bytes that stay in the second cache, from one block of filters to the next
+_SUMS = 1800 << 10  # bytes of sums held at a time, if values don't stay
 _TILES = 64  # of a block at most
 _IMAGES = 4  # that come at a time where weights are packed for them
 _FEWEST = 8  # channels and filters: with 3, transforms of vectors a quarter full take twice as long
-_MATRICES = 1300 << 10, 3 << 20
 _MOST_STEPS = 36  # summed in one go on AMX
 _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
 
@@ -52,7 +53,7 @@ class WinogradCuts(SharingCuts):
     matrices: bool
     """Whether the products are those of matrices, on AMX."""
     most: int
-    """Bytes of a block's values."""
+    """Bytes of a block's values, if there can be so few."""
 
     @cached_property
     def short(self) -> tuple[int, int]:
@@ -118,10 +119,11 @@ class WinogradCuts(SharingCuts):
         """Channels of the weights."""
         return up(self.problem.channels, STEP) if self.matrices else self.problem.channels
 
-    def pays(self, *, packs: bool) -> bool:
+    def pays(self, *, packs: bool, tiled: float = inf) -> bool:
         """Tell whether it is faster than product by product, weights packed in the call or before.
 
-        Weights are packed at 1.05 cycles a number, with 90,000 to begin with.
+        Weights are packed at 1.05 cycles a number, with 90,000 to begin with. What direct products
+        of matrices cost, packing included, is given.
         """
         problem = self.problem
         direct = block(problem, self.machine, planar=self.planar)
@@ -129,27 +131,31 @@ class WinogradCuts(SharingCuts):
         if packs:
             mine += (1.05 * self._weights + 90_000) / _IMAGES
             others += problem.channels * problem.filters * problem.taps / _IMAGES
-        return mine < others
+        return mine < min(others, tiled)
 
     @cached_property
     def cycles(self) -> float:
         """About how many cycles an image's group takes.
 
-        As measured on AVX-512: 250 a tile and vector of channels to read and transform, 180 to
-        transform back and write; weights that outgrow the second cache come at 8 bytes a cycle;
-        all that takes half as long again.
+        Fitted to 190 cuts of 36 layers: 580 to transform a tile of 6x6 for a vector of channels,
+        and half of that for one of filters; for each channel of a block of filters 8 and what the
+        products of its tiles take, or on AMX, for 32 channels, 460 and 470 for each 32 tiles;
+        8 bytes of values a cycle if they outgrow the second cache. A call takes 12,000 more. That
+        was right to 14 %, and what it chose a hundredth slower than the best.
         """
-        problem, way = self.problem, self.blocking
+        problem, way, planes = self.problem, self.blocking, self._points**2
         register = self.machine.vector // problem.itemsize
-        transforms = 250 * -(-problem.channels // register) + 180 * -(-problem.filters // register)
+        vectors = -(-self._channels // register) - (-problem.filters // register) / 2
+        cycles = 580 * self._tiles * vectors * planes / 36
         if self.matrices:
             pairs = -(-self._tiles // (2 * self._rows))
-            steps = self._weights // (LANES * STEP)
-            return self._blocks * (1000 * pairs * steps + 1.5 * self._tiles * transforms)
-        rounds = -(-self._tiles // way.count) * (way.count + 0.5)
-        if self._weights * problem.itemsize > _SECOND_CACHE:
-            rounds = max(rounds, way.lanes * problem.itemsize / 8)
-        return 1.5 * self._blocks * (self._weights / way.lanes * rounds + self._tiles * transforms)
+            cycles += self._weights / (LANES * STEP) * (470 * pairs + 460)
+        else:
+            rounds = -(-self._tiles // way.count) * (way.count + 0.5)
+            cycles += self._weights / way.lanes * (0.82 * rounds + 8)
+        if self._together > 1:
+            cycles += self._values / 8 * (1 + -(-way.filter_blocks // self._together))
+        return cycles * self._blocks + 12_000
 
     @property
     def _weights(self) -> int:
@@ -173,6 +179,11 @@ class WinogradCuts(SharingCuts):
         )
         order = [y * self.short[1] + x for y, _ in vertical for x, _ in horizontal]
         return super().tables | {"order": np.array(order, np.int64)}
+
+    @property
+    def _values(self) -> int:
+        """Bytes of a block's values."""
+        return self._points**2 * self._room * self._tile
 
     @property
     def _tile(self) -> int:
@@ -247,9 +258,10 @@ class WinogradCuts(SharingCuts):
     @property
     def _together(self) -> int:
         """Blocks of filters whose sums are held at a time."""
-        if not self.matrices:
+        planes = self._points**2
+        sums = planes * self._room * self.blocking.lanes * self.problem.itemsize
+        if self._values + sums + planes * self._weights_plane <= _HELD:
             return 1
-        sums = self._points**2 * self._room * LANES * self.problem.itemsize
         return even(self.blocking.filter_blocks, max(1, _SUMS // sums))
 
     @property
@@ -299,10 +311,14 @@ class WinogradCuts(SharingCuts):
 def best(cuts: Cuts) -> WinogradCuts:
     """Return the fastest of the cuts for a layer's; it must fit."""
     common = cuts.spec, cuts.problem, cuts.machine, cuts.number, cuts.planar
-    outputs = _OUTPUTS[len(cuts.problem.vertical.phases[0].taps)]
-    ways = [WinogradCuts(*common, outputs[0], False, _VALUES)]
-    if available() and cuts.problem.channels <= STEP * _MOST_STEPS:
-        ways += [WinogradCuts(*common, each, True, most) for each in outputs for most in _MATRICES]
+    outputs = OUTPUTS[len(cuts.problem.vertical.phases[0].taps)]
+    on_amx = available() and cuts.problem.channels <= STEP * _MOST_STEPS
+    ways = (
+        WinogradCuts(*common, each, matrices, most)
+        for each in outputs
+        for matrices in ((False, True) if on_amx else (False,))
+        for most in _VALUES
+    )
     return min(ways, key=attrgetter("cycles"))
 
 
@@ -310,7 +326,7 @@ def fits(problem: Problem) -> bool:
     """Tell whether a layer can be computed so: 3x3 or 5x5 neighbours, stride 1, float32."""
     taps = {_neighbours(line) for line in (problem.vertical, problem.horizontal)}
     is_wide = min(problem.channels, problem.filters) >= _FEWEST
-    return problem.itemsize == 4 and is_wide and len(taps) == 1 and taps <= _OUTPUTS.keys()
+    return problem.itemsize == 4 and is_wide and len(taps) == 1 and taps <= OUTPUTS.keys()
 
 
 def _neighbours(line: Line) -> int:

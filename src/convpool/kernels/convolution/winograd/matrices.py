@@ -89,13 +89,15 @@ def _multiplying_plane(number: Any) -> Any:
         The arguments:
             values: address of the first tile.
             tile: bytes from tile to tile.
-            rows, pairs, steps: how many there are, of pairs 1, 2 or 4.
+            rows, pairs, steps: how many there are.
             pieces: address of the weights' pieces.
             sums: address of the first tile's sums.
             ahead: address of the next weights; 0 if there are none.
             others: address of their pieces.
         """
-        share = PAIRS // _TURNS // pairs if ahead else 0
+        # The next weights' pairs of channels, dealt out to all turns.
+        left = PAIRS * steps if ahead else 0
+        share = -(-left // (pairs * steps * _TURNS))
         done = 0
         for pair in range(pairs):
             first = values + 2 * pair * rows * tile
@@ -104,15 +106,14 @@ def _multiplying_plane(number: Any) -> Any:
             for step in range(steps):
                 place, weights = step * STEP_OF_TILE, pieces + step * STEP_OF_WEIGHTS
                 add_product(first + place, second + place, tile, weights, 0)
-                split(ahead, done, done + share, others)
+                done = split(ahead, done, min(done + share, left), others)
                 add_product(first + place, second + place, tile, weights, 1)
-                split(ahead, done + share, done + 2 * share, others)
+                done = split(ahead, done, min(done + share, left), others)
                 add_product(first + place, second + place, tile, weights, 2)
-                split(ahead, done + 2 * share, done + 3 * share, others)
+                done = split(ahead, done, min(done + share, left), others)
                 add_product(first + place, second + place, tile, weights, 3)
-                split(ahead, done + 3 * share, done + 4 * share, others)
+                done = split(ahead, done, min(done + share, left), others)
                 add_product(first + place, second + place, tile, weights, 4)
-                done += _TURNS * share
             for step in range(steps):
                 place, weights = step * STEP_OF_TILE, pieces + step * STEP_OF_WEIGHTS
                 add_product(first + place, second + place, tile, weights, 5)
@@ -126,7 +127,7 @@ def _multiplying_plane(number: Any) -> Any:
 def _splitting(number: Any) -> Any:
     @block
     def split(weights, first, end, pieces):
-        """Split the weights of some pairs of channels."""
+        """Split the weights of pairs of channels; return the first one that isn't split."""
         for pair in range(first, end):
             step, place = divmod(pair, PAIRS)
             source = weights + 2 * pair * _ROW
@@ -135,5 +136,6 @@ def _splitting(number: Any) -> Any:
                 one = load(number, source + half * 64, _HALF)
                 other = load(number, source + half * 64 + _ROW, _HALF)
                 store_pairs(one, other, target + half * TILE, 2 * TILE)
+        return end
 
     return split

@@ -42,16 +42,19 @@ def multiplying(number: Any, lanes: int, count: int, points: int) -> Any:
         """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
-        for i in range(blocks):
-            for point in range(points):
+        for point in range(points):
+            for i in range(blocks):
                 here = weights + i * more.weights_block + point * more.weights_plane
+                ahead = here + more.weights_block
+                if i + 1 == blocks:
+                    ahead = weights + (point + 1) * more.weights_plane
                 multiply_plane(
                     memory + more.values + point * more.values_plane,
                     more.values_tile,
                     tiles,
                     plan.channels,
                     here,
-                    here + more.weights_plane,
+                    ahead,
                     memory + more.sums + i * more.sums_block + point * more.sums_plane,
                 )
 
