@@ -160,6 +160,6 @@ def test_random_settings_against_torch(way: tuple[int, bool]) -> None:
         images, weight = noise((batch, channels, height, width)), noise(spec.weight_shape)
         bias = noise((filters,))
         result = Case(spec, images, weight, bias, packed=True).run()
-        wide = (torch.from_numpy(array.astype(np.float64)) for array in (images, weight, bias))
-        exact = torch.nn.functional.conv2d(*wide, padding=padding).numpy()
+        x, w, b = (torch.from_numpy(array.astype(np.float64)) for array in (images, weight, bias))
+        exact = torch.nn.functional.conv2d(x, w, b, padding=padding).numpy()
         assert np.abs(result - exact).max() < BOUND * np.sqrt(np.mean(exact**2)), spec
