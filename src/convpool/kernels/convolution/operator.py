@@ -91,7 +91,7 @@ class Convolution:
         self._products *= vertical.longest * horizontal.longest
 
     def _is_fastest(self, short: winograd.WinogradCuts, *, packs: bool) -> bool:
-        tiled = self._tiled[True].cost(packs=packs) if self._tiled else inf
+        tiled = self._tiled[True].cost(winograd.IMAGES if packs else 0) if self._tiled else inf
         return short.pays(packs=packs, tiled=tiled)
 
     @property

@@ -100,13 +100,14 @@ class AmxCuts(SharingCuts):
         others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
         if packs:
             others += problem.channels * problem.filters * problem.taps / _IMAGES
-        return 1.05 * self.cost(packs=packs) < others and self._pieces <= _MOST_PIECES
+        mine = self.cost(_IMAGES if packs else 0)
+        return 1.05 * mine < others and self._pieces <= _MOST_PIECES
 
-    def cost(self, *, packs: bool) -> float:
-        """Return the cycles of an image's group, with those to pack weights if that is asked."""
+    def cost(self, images: int) -> float:
+        """Return an image's cycles, with its share of packing the weights for some images."""
         problem = self.problem
         weights = problem.channels * problem.filters * problem.taps
-        return self.cycles + (2 * weights / _IMAGES if packs else 0)
+        return self.cycles + (2 * weights / images if images else 0)
 
     @cached_property
     def cycles(self) -> float:

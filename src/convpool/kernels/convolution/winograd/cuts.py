@@ -38,7 +38,8 @@ _VALUES = 650 << 10, 1300 << 10, 3 << 20, 6 << 20  # bytes of a block's values
 _HELD = 1400 << 10  # bytes that stay in the second cache, from one block of filters to the next
 _SUMS = 1800 << 10  # bytes of sums held at a time, if values don't stay
 _TILES = 64  # of a block at most
-_IMAGES = 4  # that come at a time where weights are packed for them
+IMAGES = 4
+"""That come at a time where weights are packed for them."""
 _FEWEST = 8  # channels and filters: with 3, transforms of vectors a quarter full take twice as long
 _MOST_STEPS = 36  # summed in one go on AMX
 _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
@@ -122,15 +123,16 @@ class WinogradCuts(SharingCuts):
     def pays(self, *, packs: bool, tiled: float = inf) -> bool:
         """Tell whether it is faster than product by product, weights packed in the call or before.
 
-        Weights are packed at 1.05 cycles a number, with 90,000 to begin with. What direct products
-        of matrices cost, packing included, is given.
+        Weights are packed at 1.2 cycles a number, and 1 for each that is made of them, with 50,000
+        to begin with. What direct products of matrices cost, packing included, is given.
         """
         problem = self.problem
         direct = block(problem, self.machine, planar=self.planar)
         mine, others = self.cycles, cycles(direct, problem, self.machine)
         if packs:
-            mine += (1.05 * self._weights + 90_000) / _IMAGES
-            others += problem.channels * problem.filters * problem.taps / _IMAGES
+            weights = problem.channels * problem.filters * problem.taps
+            mine += (self._weights + 1.2 * weights + 50_000) / IMAGES
+            others += weights / IMAGES
         return mine < min(others, tiled)
 
     @cached_property
@@ -140,8 +142,8 @@ class WinogradCuts(SharingCuts):
         Fitted to 190 cuts of 36 layers: 580 to transform a tile of 6x6 for a vector of channels,
         and half of that for one of filters; for each channel of a block of filters 8 and what the
         products of its tiles take, or on AMX, for 32 channels, 460 and 470 for each 32 tiles;
-        8 bytes of values a cycle if they outgrow the second cache. A call takes 12,000 more. That
-        was right to 14 %, and what it chose a hundredth slower than the best.
+        8 bytes of values a cycle if they outgrow the second cache. That was right to 14 %, and what
+        it chose a hundredth slower than the best.
         """
         problem, way, planes = self.problem, self.blocking, self._points**2
         register = self.machine.vector // problem.itemsize
@@ -155,7 +157,7 @@ class WinogradCuts(SharingCuts):
             cycles += self._weights / way.lanes * (0.82 * rounds + 8)
         if self._together > 1:
             cycles += self._values / 8 * (1 + -(-way.filter_blocks // self._together))
-        return cycles * self._blocks + 12_000
+        return cycles * self._blocks
 
     @property
     def _weights(self) -> int:
