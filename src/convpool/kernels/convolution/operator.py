@@ -1,10 +1,10 @@
 """Convolution and transposed convolution as the dispatch wants them: packed once, run often."""
 
 import struct
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import replace
 from functools import cached_property
-from math import prod
+from math import inf, prod
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution.amx import choice as amx
+from convpool.kernels.convolution.amx import cuts as matrices
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
@@ -25,7 +26,7 @@ from convpool.kernels.convolution.panel import (
 from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
-from convpool.kernels.convolution.winograd.cuts import WinogradCuts, fits
+from convpool.kernels.convolution.winograd import cuts as winograd
 from convpool.kernels.simd import registers
 from convpool.precisions import STRICT, get_precision
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
@@ -73,23 +74,28 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
-        self._tiled: Mapping[bool, Cuts] = {}
+        self._tiled: dict[bool, matrices.AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
         self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
-        self._short: dict[bool, WinogradCuts] = {}
+        self._short: dict[bool, winograd.WinogradCuts] = {}
         self._packs_short = False
-        if fits(problem):
-            short = {planar: WinogradCuts(*common, planar) for planar in (True, False)}
-            if short[True].pays(packs=False):
-                self._short, self._packs_short = short, short[True].pays(packs=True)
+        if winograd.fits(problem):
+            short = {planar: winograd.best(cuts) for planar, cuts in self._cuts.items()}
+            if self._is_fastest(short[True], packs=False):
+                self._short = short
+                self._packs_short = self._is_fastest(short[True], packs=True)
         reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND, 4: BY_EVERY_FOURTH}
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
         self._products = prod((spec.groups, filters, channels, problem.taps))
         self._products *= vertical.longest * horizontal.longest
+
+    def _is_fastest(self, short: winograd.WinogradCuts, *, packs: bool) -> bool:
+        tiled = self._tiled[True].cost(winograd.IMAGES if packs else 0) if self._tiled else inf
+        return short.pays(packs=packs, tiled=tiled)
 
     @property
     def packing(self) -> Hashable:

@@ -104,13 +104,18 @@ class AmxCuts(SharingCuts):
 
         A weight is packed in 2 cycles, or in 1 for multiplying and adding.
         """
-        problem, mine = self.problem, self.cycles
+        problem = self.problem
         others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
         if packs:
-            weights = problem.channels * problem.filters * problem.taps
-            mine += 2 * weights / _IMAGES
-            others += weights / _IMAGES
+            others += problem.channels * problem.filters * problem.taps / _IMAGES
+        mine = self.cost(_IMAGES if packs else 0)
         return mine < others and self.pieces <= _MOST_PIECES
+
+    def cost(self, images: int) -> float:
+        """Return an image's cycles, with its share of packing the weights for some images."""
+        problem = self.problem
+        weights = problem.channels * problem.filters * problem.taps
+        return self.cycles + (2 * weights / images if images else 0)
 
     @cached_property
     def cycles(self) -> float:

@@ -117,7 +117,7 @@ def multiplying(finish: Any) -> Any:
                     add_products(tiles, more, 64, piece, one, other, row, 1, 1)
             if i >= late and waiting[0] >= 0:
                 finish(record, unit, memory, waiting, i - late)
-        store_sums(memory + plan.made)
+        store_sums(memory + plan.made, memory + plan.made + 2 * TILE)
 
     return multiply
 
