@@ -14,6 +14,8 @@ from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.simd import registers
 from convpool.kernels.weight_gradient.blocking import Problem, lanes_for
 from convpool.kernels.weight_gradient.cuts import Cuts
+from convpool.kernels.weight_gradient.depthwise import cuts as depthwise
+from convpool.kernels.weight_gradient.depthwise.operator import PlaneGradient
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST
@@ -38,6 +40,10 @@ class WeightGradient:
         self._machine = Machine(*registers())
         item = np.dtype(self._number).itemsize
         channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+        self._by_planes: PlaneGradient | None = None
+        if channels == filters == 1 and depthwise.fits(vertical, horizontal, spec.padding_mode):
+            axes = vertical, horizontal
+            self._by_planes = PlaneGradient(axes, spec.groups, self._machine, self._number)
         groups, apart = spec.groups, channels == filters == 1 < spec.groups
         if apart:
             channels = filters = lanes_for(groups, self._machine, item)
@@ -72,6 +78,10 @@ class WeightGradient:
         return images
 
     def _run(self, images: Array, gradient: Array, result: Array) -> None:
+        threads = len(images) * self._products >= _WORTH_THREADS
+        if self._by_planes is not None and self._by_planes.takes(images, gradient):
+            self._by_planes(images, gradient, result, threads=threads)
+            return
         cuts = self._cut(len(images))
         known = cuts.known
         scratch = memory.scratch(MOST * known.scratch_bytes)
@@ -81,7 +91,6 @@ class WeightGradient:
         record[:5] = [array.ctypes.data for array in arrays]
         record[5:13] = [*self._strides(images), *self._strides(gradient)]
         summing, finishing = cuts.programs
-        threads = len(images) * self._products >= _WORTH_THREADS
         summing(record, cuts.units, threads=threads)
         finishing(record, known.groups * known.filter_blocks, threads=threads)
         memory.give_back(scratch)

@@ -1,0 +1,1 @@
+"""Gradients by weights of depthwise layers, over planes of memory."""
