@@ -103,13 +103,18 @@ class PlaneCuts(Cuts):
         return record, batch * planes.units
 
     def _program(self, reading: int) -> Program:  # noqa: ARG002 (others read in several ways)
-        return program(
-            self.number, self.axes, self.count, self.machine.vector // self.problem.itemsize
-        )
+        register = self.machine.vector // self.problem.itemsize
+        lanes = lanes_for(self.problem.horizontal.longest, register)
+        return program(self.number, self.axes, self.count, lanes)
 
     def pack(self, weight: Array) -> Array:
         """Return the weights, tap after tap."""
         return np.ascontiguousarray(weight, self.number)
+
+
+def lanes_for(columns: int, register: int) -> int:
+    """Return the lanes of a vector: half a register's, if that is enough for a row."""
+    return register // 2 if 2 * columns <= register else register
 
 
 def fits(problem: Problem) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels.convolution.blocking import SEGMENT, Machine, even
+from convpool.kernels.convolution.depthwise.cuts import lanes_for
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.jit import Program
 from convpool.kernels.weight_gradient.depthwise.program import (
@@ -43,9 +44,9 @@ class PlaneCuts:
 
     @property
     def register(self) -> int:
-        """Numbers of a register."""
+        """Numbers of a vector."""
         item: int = np.dtype(self.number).itemsize
-        return self.machine.vector // item
+        return lanes_for(self.horizontal.output, self.machine.vector // item)
 
     @property
     def taps(self) -> int:
@@ -82,7 +83,7 @@ class PlaneCuts:
     def record(self) -> Array:
         """The numbers of the record that are known before a call; the others are 0."""
         vertical, horizontal = self.vertical, self.horizontal
-        vector = self.machine.vector
+        vector = self.register * np.dtype(self.number).itemsize
         fitting = max(1, _SUMS // (self.taps * vector))
         chunks = -(-self.channels // fitting)
         parts = min(self.batch, -(-_UNITS // chunks))
