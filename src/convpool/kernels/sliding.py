@@ -143,49 +143,56 @@ def add_to_all(_context, rows, vectors):
 
 
 @intrinsic(prefer_literal=True)
-def correlate(_context, sums, _gradient, _gradient_row, rows, _column, widths, window, count):
-    """Add to each tap's vector of sums the products of `count` rows of gradients and what it meets.
+def correlate(_context, sums, gradient, rows, _column, widths, window, shape):
+    """Add to each tap's vector of sums the products of rows of gradients and of what they meet.
 
-    `gradient` is the address of the first row's first gradient, and `gradient_row` the distance to
-    the next one's. `rows` are the addresses of the rows of the input, of which the first gradient
+    `gradient` is the address of the first gradient, and the distances from row to row and from
+    filter to filter. `rows` are the addresses of the rows of the input, of which the first gradient
     meets those from `column` on. `widths` are how many gradients there are from here to the end of
-    a row, and columns of the input. `window` is packed: (taps down, stride, taps across, stride).
+    a row, and columns of the input. `window` is packed: (taps down, stride, taps across, stride),
+    and `shape`: (filters, rows of gradients). The sums are those of each filter's taps.
     """
     down, stride_y, across, stride_x = unpacked(window, 4)
-    vector = sums.dtype
+    filters, count = unpacked(shape, 2)
+    vector, taps = sums.dtype, down * across
 
     def generate(context, builder, _signature, values):
-        totals, places = (cgutils.unpack_tuple(builder, values[k]) for k in (0, 3))
-        left, width = cgutils.unpack_tuple(builder, values[5])
+        totals, place, places, widths = (
+            cgutils.unpack_tuple(builder, values[k]) for k in (0, 1, 2, 4)
+        )
+        left, width = widths
         wide = Vector(vector.dtype, vector.lanes * stride_x)
         # Of what no gradient meets, even infinity mustn't be seen.
         counted = builder.mul(left, I64(stride_x))
         met = inside(builder, I64(0), counted, wide.lanes)
         columns = []
         for first in range(0, across, stride_x):
-            column = _Columns(builder, wide, builder.add(values[4], I64(first)), width)
+            column = _Columns(builder, wide, builder.add(values[3], I64(first)), width)
             column.mask = builder.and_(column.mask, met)
             columns.append(column)
         here = _Columns(builder, vector, I64(0), left)
-        gradients = [
-            here.load(builder.add(values[1], builder.mul(values[2], I64(row))))
-            for row in range(count.literal_value)
-        ]
-        for row, place in enumerate(places):
+        gradients = []
+        for number in range(filters * count):
+            of_filter, row = divmod(number, count)
+            distance = builder.add(
+                builder.mul(place[1], I64(row)), builder.mul(place[2], I64(of_filter))
+            )
+            gradients.append(here.load(builder.add(place[0], distance)))
+        for row, address in enumerate(places):
             pixels = [
-                part for column in columns for part in _parts(builder, column, place, stride_x)
+                part for column in columns for part in _parts(builder, column, address, stride_x)
             ]
-            for position, value in enumerate(gradients):
+            for number, value in enumerate(gradients):
+                of_filter, position = divmod(number, count)
                 tap_y = row - position * stride_y
                 if not 0 <= tap_y < down:
                     continue
                 for tap_x in range(across):
-                    tap = tap_y * across + tap_x
+                    tap = of_filter * taps + tap_y * across + tap_x
                     totals[tap] = _multiply_add(builder, vector, value, pixels[tap_x], totals[tap])
         return context.make_tuple(builder, sums, totals)
 
-    signature = sums(sums, types.intp, types.intp, rows, types.intp, widths, window, count)
-    return signature, generate
+    return sums(sums, gradient, rows, types.intp, widths, window, shape), generate
 
 
 @intrinsic

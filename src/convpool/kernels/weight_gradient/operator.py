@@ -14,8 +14,8 @@ from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.simd import registers
 from convpool.kernels.weight_gradient.blocking import Problem, lanes_for
 from convpool.kernels.weight_gradient.cuts import Cuts
-from convpool.kernels.weight_gradient.depthwise import cuts as depthwise
-from convpool.kernels.weight_gradient.depthwise.operator import PlaneGradient
+from convpool.kernels.weight_gradient.planes import cuts as planes
+from convpool.kernels.weight_gradient.planes.operator import PlaneGradient
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST
@@ -41,9 +41,9 @@ class WeightGradient:
         item = np.dtype(self._number).itemsize
         channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
         self._by_planes: PlaneGradient | None = None
-        if channels == filters == 1 and depthwise.fits(vertical, horizontal, spec.padding_mode):
-            axes = vertical, horizontal
-            self._by_planes = PlaneGradient(axes, spec.groups, self._machine, self._number)
+        axes = vertical, horizontal
+        if planes.fits(spec, axes, self._machine.vector // item):
+            self._by_planes = PlaneGradient(spec, axes, self._machine, self._number)
         groups, apart = spec.groups, channels == filters == 1 < spec.groups
         if apart:
             channels = filters = lanes_for(groups, self._machine, item)

@@ -1,1 +1,0 @@
-"""Gradients by weights of depthwise layers, over planes of memory."""
