@@ -117,7 +117,7 @@ def test_what_runs_by_the_functions(kind: str) -> None:
         check(case, chosen.run(*case.arguments))
 
 
-DEPTHWISE: dict[str, tuple[ConvolutionSpec, Plane]] = {
+BY_PLANES: dict[str, tuple[ConvolutionSpec, Plane]] = {
     "3x3": (Conv2dSpec(40, 40, 3, 1, 1, groups=40), (14, 14)),
     "strided": (Conv2dSpec(40, 40, 3, 2, 1, groups=40), (28, 28)),
     "without padding": (Conv2dSpec(33, 33, 3, 2, groups=33), (15, 18)),
@@ -139,14 +139,19 @@ DEPTHWISE: dict[str, tuple[ConvolutionSpec, Plane]] = {
     "no tap for a phase": (ConvTranspose2dSpec(20, 20, (1, 3), 2, groups=20), (9, 18)),
     "stride beyond the planes'": (Conv2dSpec(20, 20, 3, 3, 1, groups=20), (9, 18)),
     "dilated": (Conv2dSpec(20, 20, 3, 1, 2, 2, groups=20), (9, 18)),
+    "narrow groups": (Conv2dSpec(32, 24, 3, 1, 1, groups=4), (14, 19)),
+    "narrow groups, strided": (Conv2dSpec(12, 15, 3, 2, 1, groups=3), (31, 9)),
+    "narrow groups of 5x5": (Conv2dSpec(8, 8, 5, 1, 2, groups=2), (9, 20)),
+    "two filters a channel": (Conv2dSpec(9, 18, (3, 2), (1, 2), 1, groups=9), (9, 20)),
+    "narrow groups, transposed": (ConvTranspose2dSpec(12, 8, 3, 2, 1, 1, groups=4), (9, 20)),
 }
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", DEPTHWISE)
-def test_depthwise(name: str, dtype: str) -> None:
-    """By planes, and where those aren't, as other layers; rows of memory between others."""
-    spec, plane = DEPTHWISE[name]
+@pytest.mark.parametrize("name", BY_PLANES)
+def test_by_planes(name: str, dtype: str) -> None:
+    """Planes between others, too, and what isn't in planes."""
+    spec, plane = BY_PLANES[name]
     for kind, batch in product(KINDS, (1, 5)):
         case = call(kind, spec, plane, batch)
         case = replace(case, gradient=case.gradient.astype(dtype), other=case.other.astype(dtype))
@@ -156,7 +161,7 @@ def test_depthwise(name: str, dtype: str) -> None:
         check(case, replace(case, gradient=wide).run())
 
 
-def test_depthwise_planes_that_are_streamed() -> None:
+def test_planes_that_are_streamed() -> None:
     """A result of 32 MB and more, in units of several planes and of one."""
     for channels, plane in ((80, (324, 324)), (3, (1400, 2010)), (9, (250, 3730))):
         spec = Conv2dSpec(channels, channels, 3, 2, 1, groups=channels)
@@ -177,14 +182,14 @@ def test_what_no_gradient_meets_is_not_seen(special: float) -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_any_number_of_threads(name: str) -> None:
-    """By weight, those of depthwise layers depend on the order of memory."""
+    """By weight, those of narrow groups depend on the order of memory."""
     threads = get_num_threads()
     for kind in KINDS:
         spec, plane = LAYERS[name]
         case = call(kind, spec, plane, 5)
         whole = case.run()
         for same in both_orders(case):
-            if kind == "weight" and spec.groups == spec.in_channels == spec.out_channels:
+            if kind == "weight" and spec.groups > 1:
                 whole = same.run()
             check(case, whole)
             try:
