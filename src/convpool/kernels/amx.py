@@ -29,7 +29,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from convpool.kernels.rows import emit_load, mask_at
-from convpool.kernels.simd import I32, I64, Vector, call, splat_of
+from convpool.kernels.simd import I32, I64, Vector, call, shuffle, splat_of
 
 ROWS, PAIRS, PIECES = 16, 16, 3
 """Rows of a tile, pairs of numbers in a row of it, and pieces of a number."""
@@ -114,38 +114,41 @@ def clear_sums(_context):
 
 
 @intrinsic(prefer_literal=True)
-def add_products(_context, _filters, _pixels, _others, _row, columns, largest):
-    """Add to the sums 32 products of each of 32 filters and 16 or 32 pixels.
+def add_products(
+    _context, _rows, _more_rows, _row, _piece, _pairs, _more_pairs, _pair, columns, largest
+):
+    """Add to the sums 32 products of each of 32 rows and 16 or 32 columns.
 
     The arguments:
-        filters: address of the filters' tiles: piece by piece from the last to the first, two each.
-        pixels, others: addresses of the pairs of 16 pixels, and of 16 more.
-        row: bytes from pair to pair of the pixels; 16 pairs of a piece follow the last piece's.
-        columns: 1 to leave the others out, 2 not to.
+        rows, more_rows: addresses of the first 16 rows' first pieces, and of those of 16 more.
+        row, piece: bytes from row to row, and from a piece to the next smaller one.
+        pairs, more_pairs: addresses of the pairs of 16 columns, and of those of 16 more.
+        pair: bytes from pair to pair; 16 pairs of a piece follow those of the piece before.
+        columns: 1 to leave the other 16 out, 2 not to.
         largest: whether to take the largest products, or all others.
     """
 
     def generate(context, builder, _signature, values):
-        filters, row = values[0], values[3]
-        pixels = values[1:3][: columns.literal_value]
+        rows, (row, piece) = values[:2], values[2:4]
+        pairs, pair = values[4:6][: columns.literal_value], values[6]
         loaded: tuple[int, int] = -1, -1
         for ours, theirs in _LARGE if largest.literal_value else _SMALL:
             if loaded[0] != ours:
-                for register, place in zip(_FILTERS, (0, TILE), strict=True):
-                    here = builder.add(filters, I64((PIECES - 1 - ours) * 2 * TILE + place))
-                    _load(builder, register, here, I64(64))
-            if loaded[1] != theirs:
-                distance = builder.mul(row, I64(theirs * PAIRS))
-                for register, place in zip(_PIXELS, pixels, strict=False):
+                distance = builder.mul(piece, I64(ours))
+                for register, place in zip(_FILTERS, rows, strict=True):
                     _load(builder, register, builder.add(place, distance), row)
+            if loaded[1] != theirs:
+                distance = builder.mul(pair, I64(theirs * PAIRS))
+                for register, place in zip(_PIXELS, pairs, strict=False):
+                    _load(builder, register, builder.add(place, distance), pair)
             loaded = ours, theirs
             for sums, left in zip(_SUMS, _FILTERS, strict=True):
-                for column in range(len(pixels)):
+                for column in range(len(pairs)):
                     operands = sums + column, left, _PIXELS[column]
                     call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), *map(_I8, operands))
         return context.get_dummy_value()
 
-    return types.void(*(types.intp,) * 4, columns, largest), generate
+    return types.void(*(types.intp,) * 7, columns, largest), generate
 
 
 @intrinsic
@@ -241,11 +244,11 @@ def store_halves(_context, one, _address, _plane):
     """Store the pieces of a vector of float32 one beside the other, a piece `plane` bytes on."""
 
     def generate(context, builder, _signature, values):
-        halves = ir.VectorType(ir.IntType(16), one.lanes)
+        both = ir.VectorType(ir.IntType(16), 2 * one.lanes)
         for number, piece in enumerate(_pieces(builder, one, values[0])):
-            shifted = builder.lshr(piece, splat_of(builder, I32(16), one.lanes))
             place = builder.add(values[1], builder.mul(values[2], I64(number)))
-            _store(builder, builder.trunc(shifted, halves), place)
+            upper = shuffle(builder, builder.bitcast(piece, both), range(1, 2 * one.lanes, 2))
+            _store(builder, upper, place)
         return context.get_dummy_value()
 
     return types.void(one, types.intp, types.intp), generate

@@ -17,15 +17,16 @@ from numba.extending import intrinsic
 from convpool.kernels.short_convolution import short_convolution
 from convpool.kernels.simd import Vector, call, has_nan, splat_of
 
-OUTPUT, TAPS, INPUT = 0, 1, 2
-"""Which matrix of a short convolution."""
+OUTPUT, TAPS, INPUT, OUTPUT_BACK, TAPS_BACK = range(5)
+"""Which matrix of a short convolution; back, with rows and columns exchanged."""
 
 
 @intrinsic(prefer_literal=True)
 def combine(_context, vectors, m, r, which):
     """Return a matrix of the short convolution of `m` outputs and `r` taps, times `vectors`."""
     short = short_convolution(m.literal_value, r.literal_value)
-    matrix = (short.output, short.taps, short.input)[which.literal_value]
+    back = (tuple(zip(*matrix, strict=True)) for matrix in (short.output, short.taps))
+    matrix = (short.output, short.taps, short.input, *back)[which.literal_value]
     results = types.UniTuple(vectors.dtype, len(matrix))
 
     def generate(context, builder, _signature, values):

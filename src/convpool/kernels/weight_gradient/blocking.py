@@ -25,8 +25,8 @@ _PIXELS = 2 * SEGMENT  # of a block
 _CHUNK = 48  # channels at most: of 64, the lines of a segment's pixels crowd a few sets of L1
 _TURNED, _SUMS = 256 << 10, 640 << 10  # bytes of a block's gradient and of a unit's sums, in L2
 _DENSE = 2  # stride
-_UNITS = 24  # pieces of work wanted
-_ALL_SUMS = 16 << 20  # bytes of all parts' sums, at most
+UNITS = 24  # pieces of work wanted
+ALL_SUMS = 16 << 20  # bytes of all parts' sums, at most
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def block(problem: Problem, machine: Machine, batch: int) -> Blocking:
     blocks = -(-batch // images)
     blocks *= -(-problem.vertical.output // rows) * -(-problem.horizontal.output // columns)
     all_sums = problem.groups * filter_blocks * chunks * sums
-    parts = max(1, min(-(-_UNITS // units), blocks // 4, _ALL_SUMS // all_sums))
+    parts = max(1, min(-(-UNITS // units), blocks // 4, ALL_SUMS // all_sums))
     return Blocking(
         lanes, count, chunk, strips, tiles, images, rows, columns, held_blocks, held_chunks, parts
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import prod
+from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
@@ -12,10 +13,13 @@ from convpool.kernels.adjoint import adjoint
 from convpool.kernels.convolution.blocking import Machine
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.simd import registers
+from convpool.kernels.weight_gradient.amx import cuts as amx
 from convpool.kernels.weight_gradient.blocking import Problem, lanes_for
 from convpool.kernels.weight_gradient.cuts import Cuts
 from convpool.kernels.weight_gradient.planes import cuts as planes
 from convpool.kernels.weight_gradient.planes.operator import PlaneGradient
+from convpool.kernels.weight_gradient.short import cuts as short
+from convpool.precisions import STRICT, get_precision
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST
@@ -23,6 +27,7 @@ from convpool.threads import MOST
 Array = NDArray[Any]
 
 _WORTH_THREADS = 1 << 17  # products
+_MARGIN = 1.04  # what is gained, at least, for another way to be taken
 _MOST_CUTS = 16  # numbers of images that are remembered
 
 
@@ -50,7 +55,7 @@ class WeightGradient:
             groups = -(-groups // filters)
         self._problem = Problem(vertical, horizontal, channels, filters, groups, item, apart)
         self._products = prod(spec.weight_shape) * vertical.output * horizontal.output
-        self._cuts: dict[int, Cuts] = {}
+        self._cuts: dict[tuple[int, bool], list[Cuts]] = {}
 
     def __call__(self, images: Array, gradient: Array, *, out: Array | None = None) -> Array:
         """Return the gradient by the weights, (K, C / groups, k_h, k_w)."""
@@ -78,23 +83,31 @@ class WeightGradient:
         return images
 
     def _run(self, images: Array, gradient: Array, result: Array) -> None:
-        threads = len(images) * self._products >= _WORTH_THREADS
         if self._by_planes is not None and self._by_planes.takes(images, gradient):
-            self._by_planes(images, gradient, result, threads=threads)
+            self._by_planes(images, gradient, result, threads=self._is_worth_threads(images))
             return
-        cuts = self._cut(len(images))
+        for cuts in self._ways(len(images)):
+            if self._sum(cuts, cuts.readable(images), cuts.readable(gradient), result):
+                return
+
+    def _sum(self, cuts: Cuts, images: Array, gradient: Array, result: Array) -> bool:
         known = cuts.known
         scratch = memory.scratch(MOST * known.scratch_bytes)
         sums = memory.scratch(known.parts * known.sums_part)
-        record = cuts.record.copy()
         arrays = images, gradient, scratch, sums, result
-        record[:5] = [array.ctypes.data for array in arrays]
-        record[5:13] = [*self._strides(images), *self._strides(gradient)]
+        addresses = tuple(array.ctypes.data for array in arrays)
+        doubts = np.zeros(2, np.int64)
+        record = cuts.told(addresses, (*self._strides(images), *self._strides(gradient)), doubts)
         summing, finishing = cuts.programs
+        threads = self._is_worth_threads(images)
         summing(record, cuts.units, threads=threads)
         finishing(record, known.groups * known.filter_blocks, threads=threads)
         memory.give_back(scratch)
         memory.give_back(sums)
+        return cuts.trusts(doubts, result)
+
+    def _is_worth_threads(self, images: Array) -> bool:
+        return len(images) * self._products >= _WORTH_THREADS
 
     def _strides(self, images: Array) -> tuple[int, int, int, int]:
         by_image, by_channel, by_row, by_column = images.strides
@@ -102,16 +115,26 @@ class WeightGradient:
             by_column = by_row
         return by_image, by_channel, by_row, by_column
 
-    def _cut(self, batch: int) -> Cuts:
-        cuts = self._cuts.get(batch)
-        if cuts is None:
-            spec = self._spec
+    def _ways(self, batch: int) -> list[Cuts]:
+        """Return the ways to compute it, the best first; the last one bears everything."""
+        is_strict = get_precision() == STRICT
+        ways = self._cuts.get((batch, is_strict))
+        if ways is None:
+            spec, problem = self._spec, self._problem
             numbers = spec.out_channels, spec.in_channels, batch
-            cuts = Cuts(self._problem, self._machine, self._number, spec.padding_mode, *numbers)
+            common = problem, self._machine, self._number, spec.padding_mode, *numbers
+            last = Cuts(*common)
+            others: list[Cuts] = []
+            if amx.fits(problem):
+                others.append(amx.AmxCuts(*common))
+            if short.fits(problem) and not is_strict:
+                others.append(short.ShortCuts(*common))
+            ways = [way for way in others if _MARGIN * way.cycles < last.cycles]
+            ways = [*sorted(ways, key=attrgetter("cycles")), last]
             if len(self._cuts) >= _MOST_CUTS:
                 self._cuts.clear()
-            self._cuts[batch] = cuts
-        return cuts
+            self._cuts[batch, is_strict] = ways
+        return ways
 
 
 def prepare(request: Request) -> Callable[..., Array]:

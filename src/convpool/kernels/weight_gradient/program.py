@@ -111,7 +111,7 @@ def _gathering(number: Any, lanes: int, register: int) -> Any:
 
 
 @block
-def _place(record, unit):
+def place_of(record, unit):
     """Return a unit's part, group, and its blocks of filters and chunks, each from and to."""
     plan = fields(record, Record)
     rest, held_chunk = divmod(unit, -(-plan.chunks // plan.held_chunks))
@@ -129,7 +129,7 @@ def _place(record, unit):
 
 
 @block
-def _pixels_of(record, number_of_block):
+def pixels_of(record, number_of_block):
     """Return a block's first image, row and column, and how many there are of each."""
     plan = fields(record, Record)
     rest, column_block = divmod(number_of_block, plan.column_blocks)
@@ -157,7 +157,7 @@ def sum_program(number: Any, lanes: int, count: int, apart: int, register: int) 
     def differentiate(record, unit, thread):
         """Sum one part's blocks for the filters and channels that the unit holds."""
         plan = fields(record, Record)
-        part, group, first_block, end_block, first_chunk, end_chunk = _place(record, unit)
+        part, group, first_block, end_block, first_chunk, end_chunk = place_of(record, unit)
         panel = plan.scratch + thread * plan.scratch_bytes
         turned = panel + plan.panel_bytes
         sums_of_group = plan.sums + part * plan.sums_part
@@ -165,7 +165,7 @@ def sum_program(number: Any, lanes: int, count: int, apart: int, register: int) 
         blocks = plan.image_blocks * plan.row_blocks * plan.column_blocks
         first = blocks * part // plan.parts
         for block_of_pixels in range(first, blocks * (part + 1) // plan.parts):
-            image, row, column, images, rows, columns = _pixels_of(record, block_of_pixels)
+            image, row, column, images, rows, columns = pixels_of(record, block_of_pixels)
             pixels = images * rows * columns
             source = plan.gradient + image * plan.gradient_image
             source += row * plan.gradient_row + column * plan.gradient_column
@@ -207,12 +207,13 @@ def sum_program(number: Any, lanes: int, count: int, apart: int, register: int) 
 
 
 @cache
-def finish_program(number: Any, lanes: int, register: int) -> Program:
-    """Return the program that adds the parts' sums and puts them in the order of the weights."""
+def ordering(number: Any, lanes: int, register: int) -> Any:
+    """Return the function that writes weights in their order."""
     item = np.dtype(number).itemsize
 
-    def finish(record, unit, _thread):
-        """Write the weights of one block of filters."""
+    @block
+    def order(record, unit, parts):
+        """Write the weights of one block of filters: the sums of so many parts."""
         plan = fields(record, Record)
         group, number_of_block = divmod(unit, plan.filter_blocks)
         filters = min(plan.filters, plan.all_filters - group * plan.filters)
@@ -225,11 +226,23 @@ def finish_program(number: Any, lanes: int, register: int) -> Program:
             for weight in range(0, plan.weights, register):
                 places = plan.places + weight * 8
                 square = load_places(number, sums, places, register, register)
-                for part in range(1, plan.parts):
+                for part in range(1, parts):
                     square = add_places(square, sums + part * plan.sums_part, places)
                 last = min(here, register) - 1
                 store_rows(
                     transpose(square), target + weight * item, row, last, plan.weights - weight
                 )
+
+    return order
+
+
+@cache
+def finish_program(number: Any, lanes: int, register: int) -> Program:
+    """Return the program that adds the parts' sums and puts them in the order of the weights."""
+    order = ordering(number, lanes, register)
+
+    def finish(record, unit, _thread):
+        """Write the weights of one block of filters."""
+        order(record, unit, fields(record, Record).parts)
 
     return Program(finish, variant=f"weights-finish-{number.__name__}-{lanes}")

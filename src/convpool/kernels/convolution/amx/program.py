@@ -8,11 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import PIECES, add_products, clear_sums, configure, release, store_sums
+from convpool.kernels.amx import (
+    PIECES,
+    TILE,
+    add_products,
+    clear_sums,
+    configure,
+    release,
+    store_sums,
+)
 from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, finishing
 from convpool.kernels.convolution.amx.pixels import splitting
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import HEAD, STEP_BYTES
+from convpool.kernels.convolution.amx.weights import HEAD, LARGEST, STEP_BYTES
 from convpool.kernels.convolution.forward import place_of
 from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
@@ -80,30 +88,32 @@ def _multiplying(finish: Any) -> Any:
             first: the segment's first step; beyond the last one, nothing is multiplied.
             waiting: tile, block of filters and first step of the sums that wait; -1 for none.
         """
-        more = fields(record + _RECORD, Pieces)
-        entry = more.tiles + tile * ENTRY
-        is_whole = tile + 1 < more.number_of_tiles
-        pixels = memory + more.pieces + load_number(np.int64, entry)
-        others = memory + more.pieces + load_number(np.int64, entry + is_whole * ENTRY)
-        row, places = more.pair_row, more.steps + first * 8
-        steps = max(0, min(more.segment, more.number_of_steps - first))
+        plan = fields(record + _RECORD, Pieces)
+        entry = plan.tiles + tile * ENTRY
+        is_whole = tile + 1 < plan.number_of_tiles
+        pixels = memory + plan.pieces + load_number(np.int64, entry)
+        others = memory + plan.pieces + load_number(np.int64, entry + is_whole * ENTRY)
+        row, places = plan.pair_row, plan.steps + first * 8
+        steps = max(0, min(plan.segment, plan.number_of_steps - first))
         clear_sums()
         for i in range(max(4, 2 * steps)):
             step = i if i < steps else i - steps
             if i < 2 * steps:
                 place = load_number(np.int64, places + step * 8)
-                tiles = filters + step * STEP_BYTES
+                tiles = filters + step * STEP_BYTES + LARGEST
+                more, piece = tiles + TILE, -2 * TILE
+                one, other = pixels + place, others + place
                 if i < steps and is_whole:
-                    add_products(tiles, pixels + place, others + place, row, 2, 0)
+                    add_products(tiles, more, 64, piece, one, other, row, 2, 0)
                 elif i < steps:
-                    add_products(tiles, pixels + place, others + place, row, 1, 0)
+                    add_products(tiles, more, 64, piece, one, other, row, 1, 0)
                 elif is_whole:
-                    add_products(tiles, pixels + place, others + place, row, 2, 1)
+                    add_products(tiles, more, 64, piece, one, other, row, 2, 1)
                 else:
-                    add_products(tiles, pixels + place, others + place, row, 1, 1)
+                    add_products(tiles, more, 64, piece, one, other, row, 1, 1)
             if i < 4 and waiting[0] >= 0:
                 finish(record, unit, memory, waiting, i)
-        store_sums(memory + more.made)
+        store_sums(memory + plan.made)
 
     return multiply
 

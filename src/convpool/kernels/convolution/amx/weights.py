@@ -29,6 +29,8 @@ HEAD = 64
 """Bytes before the pieces: a number, 1 if a weight is tiny."""
 STEP_BYTES = 2 * PIECES * TILE
 """Bytes of the pieces of a block's weights for one step."""
+LARGEST = (PIECES - 1) * 2 * TILE
+"""Where in a step the first pieces lie, after the smaller ones."""
 
 
 class Weights(NamedTuple):
@@ -58,7 +60,7 @@ def program(number: Any) -> Program:
         group, number_of_block = divmod(unit, -(-plan.filters // FILTERS))
         first = number_of_block * FILTERS
         source = plan.weight + group * plan.of_group + first * plan.of_filter
-        target = plan.packed + HEAD + unit * plan.steps * STEP_BYTES + (PIECES - 1) * 2 * TILE
+        target = plan.packed + HEAD + unit * plan.steps * STEP_BYTES + LARGEST
         trace = no_number(STEP)
         for row in range(min(FILTERS, plan.filters - first)):
             for step in range(plan.steps):

@@ -1,0 +1,1 @@
+"""Gradients by weights as products of matrices on AMX."""

@@ -1,0 +1,1 @@
+"""Gradients by weights of 3x3 layers by short convolutions."""

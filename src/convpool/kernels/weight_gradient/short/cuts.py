@@ -1,0 +1,203 @@
+"""How a gradient by weights is cut for short convolutions, and how long that takes."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convpool.kernels.convolution.blocking import even, up
+from convpool.kernels.jit import Program
+from convpool.kernels.weight_gradient.blocking import ALL_SUMS, UNITS, Blocking, Problem
+from convpool.kernels.weight_gradient.cuts import Cuts
+from convpool.kernels.weight_gradient.record import Record
+from convpool.kernels.weight_gradient.short.program import PLANES, finish_program, sum_program
+from convpool.kernels.weight_gradient.short.record import Tiles
+from convpool.kernels.weight_gradient.short.transforms import POINTS, M, R
+
+Array = NDArray[Any]
+
+_LINE = 64
+_COUNT = 8  # numbers of a tile of registers
+_TILES = 36, 72  # of a block, at most: what is summed in one go
+_SCRATCH = 1400 << 10  # bytes of a unit's operands and sums, in the second cache
+
+
+@dataclass(frozen=True)
+class ShortCuts(Cuts):
+    """How the work is cut for products at points."""
+
+    @property
+    def are_neighbours(self) -> bool:
+        """Whether taps of a row lie side by side in the sums."""
+        return False
+
+    @cached_property
+    def blocking(self) -> Blocking:
+        """The cheapest of the ways to cut."""
+        return min(self._ways(), key=self._cycles)
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        """Rows and columns of tiles of an image."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        return -(-vertical.output // M), -(-horizontal.output // M)
+
+    @property
+    def _lanes(self) -> int:
+        return 2 * self.machine.vector // self.problem.itemsize
+
+    def _ways(self) -> list[Blocking]:
+        problem = self.problem
+        register = self._lanes // 2
+        all_chunks = -(-problem.channels // register)
+        all_blocks = -(-problem.filters // self._lanes)
+        down, across = self._grid
+        ways = []
+        for most in _TILES:
+            rows = even(down, max(1, most // across))
+            images = max(1, min(self.batch, most // (rows * across))) if rows == down else 1
+            for held, blocks in product(range(1, min(4, all_chunks) + 1), range(1, 5)):
+                chunk = even(all_chunks, held) * register
+                way = Blocking(
+                    self._lanes,
+                    _COUNT,
+                    chunk,
+                    PLANES,
+                    chunk // _COUNT,
+                    images,
+                    rows * M,
+                    problem.horizontal.output,
+                    min(blocks, all_blocks),
+                    -(-problem.channels // chunk),
+                    1,
+                )
+                ways.append(replace(way, parts=self._parts(way)))
+        fitting = [way for way in ways if self._bytes(way) <= _SCRATCH]
+        return fitting or [min(ways, key=self._bytes)]
+
+    def _parts(self, way: Blocking) -> int:
+        problem = self.problem
+        units = problem.groups * -(-problem.filters // (way.lanes * way.held_blocks))
+        sums = problem.groups * up(problem.filters, way.lanes) * way.chunk * way.held_chunks
+        sums *= PLANES * problem.itemsize
+        return max(1, min(-(-UNITS // units), self._blocks(way) // 2, ALL_SUMS // sums))
+
+    def _blocks(self, way: Blocking) -> int:
+        return -(-self.batch // way.images) * -(-self._grid[0] * M // way.rows)
+
+    def _tiles(self, way: Blocking) -> int:
+        return way.images * way.rows // M * self._grid[1]
+
+    def _bytes(self, way: Blocking) -> int:
+        """Bytes of what is used again and again."""
+        filters = way.held_blocks * way.lanes
+        numbers = self._tiles(way) * (way.chunk + filters) + way.chunk * filters
+        return PLANES * numbers * self.problem.itemsize
+
+    def _cycles(self, way: Blocking) -> float:
+        """About how many cycles it takes.
+
+        A third more than instructions take by themselves, as for most of nine layers of 16 to 512
+        channels: 26 products a cycle and 200 cycles for the tiles of a plane, some 2 for a number
+        to be read and transformed, a fifth of one to add to a sum in memory.
+        """
+        problem = self.problem
+        tiles, chunks = self._tiles(way), way.held_chunks
+        filters = way.held_blocks * way.lanes
+        units = -(-problem.filters // filters) * problem.groups
+        cycles = PLANES * tiles * chunks * way.chunk * filters / 26
+        cycles += PLANES * chunks * way.held_blocks * 200
+        cycles += tiles * M * M * (2.0 * chunks * way.chunk + 1.6 * filters)
+        cycles += 0.2 * PLANES * chunks * way.chunk * filters
+        alone = 1.5 if units * way.parts == 1 else 1.0  # one thread, and the others idle
+        return 1.33 * alone * cycles * units * self._blocks(way)
+
+    @property
+    def cycles(self) -> float:
+        """About how many cycles it takes."""
+        return self._cycles(self.blocking)
+
+    @property
+    def panel_columns(self) -> int:
+        """Pixels from row to row of the panel."""
+        return self._grid[1] * M + R - 1
+
+    @cached_property
+    def tables(self) -> dict[str, Array]:
+        """The tables to which the record points."""
+        tiles = self._tiles(self.blocking)
+        return {
+            **super().tables,
+            "positions": np.arange(tiles, dtype=np.int64) * self._value_tile,
+            "strips": np.zeros(1, np.int64),
+        }
+
+    @property
+    def _value_tile(self) -> int:
+        """Bytes from tile to tile of pixels: of lines an odd number, to use all sets of a cache."""
+        return up(self.blocking.chunk * self.problem.itemsize, 2 * _LINE) + _LINE
+
+    @cached_property
+    def record(self) -> Array:
+        """A gradient's record, and what the programs need beside it."""
+        known, way, item = super().record, self.blocking, self.problem.itemsize
+        tiles, vector = self._tiles(way), way.lanes * item
+        columns = self._grid[1] * M
+        slope_plane, value_plane = tiles * vector + _LINE, tiles * self._value_tile
+        sizes = {
+            "straight": way.rows * columns * vector,
+            "halfway": POINTS * max(self.panel_columns, POINTS) * self.machine.vector,
+            "values": PLANES * value_plane,
+            "slopes": way.held_blocks * PLANES * slope_plane,
+        }
+        rows = way.rows + R - 1
+        panel = rows * self.panel_columns * way.chunk * item
+        places, place = {}, up(panel + self.machine.vector, _LINE)
+        for name, size in sizes.items():
+            places[name] = place
+            place += up(size, _LINE)
+        told = Tiles(
+            **places,
+            columns=self._grid[1],
+            value_tile=self._value_tile,
+            value_plane=value_plane,
+            slope_plane=slope_plane,
+            slope_block=PLANES * slope_plane,
+            sums_plane=way.chunk * vector,
+        )
+        known[Record._fields.index("scratch_bytes")] = place + _LINE
+        return np.concatenate([known, np.array(told, np.int64)])
+
+    def told(self, addresses: tuple[int, ...], strides: tuple[int, ...], doubts: Array) -> Array:
+        """Return the record of a call, on arrays with these addresses and strides."""
+        record = super().told(addresses, strides, doubts)
+        record[len(Record._fields)] = doubts.ctypes.data
+        return record
+
+    def trusts(self, doubts: Array, result: Array) -> bool:  # noqa: ARG002 (others ask)
+        """Tell whether all sums are finite."""
+        return not doubts[1]
+
+    @cached_property
+    def known(self) -> Record:
+        """The record, by name."""
+        return Record(*self.record[: len(Record._fields)].tolist())
+
+    @cached_property
+    def programs(self) -> tuple[Program, Program]:
+        """The programs: that of the sums, and that which finishes."""
+        lanes = self._lanes
+        return (
+            sum_program(self.number, lanes, _COUNT, lanes // 2),
+            finish_program(self.number, lanes, lanes // 2),
+        )
+
+
+def fits(problem: Problem) -> bool:
+    """Tell whether a gradient can be computed so: of 3x3 taps beside each other, of stride 1."""
+    steps = {axis.stride for axis in (problem.vertical, problem.horizontal)}
+    reach = {axis.reach for axis in (problem.vertical, problem.horizontal)}
+    return not problem.apart and problem.kernel == (R, R) and steps == {1} and reach == {R}
