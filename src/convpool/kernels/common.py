@@ -19,5 +19,6 @@ COMMON: tuple[tuple[str, tuple[int, int, int, int]], ...] = (
     ("Conv2d(64, 64, 1)", (1, 64, 32, 32)),
     ("Conv2d(64, 64, 1, stride=2)", (1, 64, 32, 32)),
     ("Conv2d(64, 64, 3, padding=1, groups=64)", (1, 64, 32, 32)),
+    ("Conv2d(64, 64, 3, stride=2, padding=1, groups=64)", (1, 64, 32, 32)),
     ("ConvTranspose2d(64, 64, 2, stride=2)", (1, 64, 32, 32)),
 )

@@ -12,7 +12,7 @@ fits is rather found in a cache by whoever reads it next.
 import numpy as np
 
 from convpool.kernels.jit import block
-from convpool.kernels.rows import fence, load, stream
+from convpool.kernels.rows import fence, load, prefetch, stream
 from convpool.kernels.simd import store_row
 
 WORTH_STREAMING = 1 << 25
@@ -34,3 +34,10 @@ def stream_bytes(source, target, nbytes):
         done += _LINE
     store_row(load(np.uint8, source + done, _LINE), target + done, nbytes - done, np.uint8)
     fence()
+
+
+@block
+def ask(address, nbytes):
+    """Ask for what will be needed soon, into the second cache: to be read, or to be written."""
+    for place in range(0, nbytes, _LINE):
+        prefetch(address + place)

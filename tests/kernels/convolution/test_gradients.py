@@ -1,5 +1,7 @@
 """The gradients of convolutions against the reference, float64 and PyTorch."""
 
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -116,20 +118,87 @@ def test_what_runs_by_the_functions(kind: str) -> None:
         check(case, chosen.run(*case.arguments))
 
 
+BY_PLANES: dict[str, tuple[ConvolutionSpec, Plane]] = {
+    "3x3": (Conv2dSpec(40, 40, 3, 1, 1, groups=40), (14, 14)),
+    "strided": (Conv2dSpec(40, 40, 3, 2, 1, groups=40), (28, 28)),
+    "without padding": (Conv2dSpec(33, 33, 3, 2, groups=33), (15, 18)),
+    "5x5": (Conv2dSpec(20, 20, 5, 1, 2, groups=20), (9, 40)),
+    "5x5, strided": (Conv2dSpec(20, 20, 5, 2, 2, groups=20), (32, 31)),
+    "7x7": (Conv2dSpec(6, 6, 7, 1, 3, groups=6), (23, 23)),
+    "rectangular": (Conv2dSpec(6, 6, (2, 5), (2, 1), (1, 3), groups=6), (20, 9)),
+    "a row of taps": (Conv2dSpec(6, 6, (1, 3), (1, 2), (0, 1), groups=6), (20, 70)),
+    "a column of taps": (Conv2dSpec(6, 6, (4, 1), 2, (2, 0), groups=6), (20, 9)),
+    "strided down": (Conv2dSpec(6, 6, 3, (2, 1), 1, groups=6), (20, 9)),
+    "much padding": (Conv2dSpec(6, 6, 3, 2, ((2, 5), (6, 3)), groups=6), (20, 9)),
+    "more padding than pixels": (Conv2dSpec(6, 6, 5, 1, 4, groups=6), (2, 1)),
+    "bands": (Conv2dSpec(3, 3, 3, 1, 1, groups=3), (65, 700)),
+    "one channel": (Conv2dSpec(1, 1, 3, 1, 1), (40, 40)),
+    "narrow": (Conv2dSpec(100, 100, 3, 1, 1, groups=100), (7, 7)),
+    "transposed": (ConvTranspose2dSpec(40, 40, 4, 2, 1, groups=40), (7, 7)),
+    "transposed, cropped": (ConvTranspose2dSpec(20, 20, 3, 2, 3, 1, groups=20), (9, 18)),
+    "transposed, stride 1": (ConvTranspose2dSpec(20, 20, 3, 1, 1, groups=20), (9, 18)),
+    "no tap for a phase": (ConvTranspose2dSpec(20, 20, (1, 3), 2, groups=20), (9, 18)),
+    "stride beyond the planes'": (Conv2dSpec(20, 20, 3, 3, 1, groups=20), (9, 18)),
+    "dilated": (Conv2dSpec(20, 20, 3, 1, 2, 2, groups=20), (9, 18)),
+    "narrow groups": (Conv2dSpec(32, 24, 3, 1, 1, groups=4), (14, 19)),
+    "narrow groups, strided": (Conv2dSpec(12, 15, 3, 2, 1, groups=3), (31, 9)),
+    "narrow groups of 5x5": (Conv2dSpec(8, 8, 5, 1, 2, groups=2), (9, 20)),
+    "two filters a channel": (Conv2dSpec(9, 18, (3, 2), (1, 2), 1, groups=9), (9, 20)),
+    "narrow groups, transposed": (ConvTranspose2dSpec(12, 8, 3, 2, 1, 1, groups=4), (9, 20)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", BY_PLANES)
+def test_by_planes(name: str, dtype: str) -> None:
+    """Planes between others, too, and what isn't in planes."""
+    spec, plane = BY_PLANES[name]
+    for kind, batch in product(KINDS, (1, 5)):
+        case = call(kind, spec, plane, batch)
+        case = replace(case, gradient=case.gradient.astype(dtype), other=case.other.astype(dtype))
+        for same in both_orders(case):
+            check(same, same.run())
+        wide = np.repeat(case.gradient, 2, axis=1)[:, ::2]
+        check(case, replace(case, gradient=wide).run())
+
+
+def test_planes_that_are_streamed() -> None:
+    """A result of 32 MB and more, in units of several planes and of one."""
+    for channels, plane in ((80, (324, 324)), (3, (1400, 2010)), (9, (250, 3730))):
+        spec = Conv2dSpec(channels, channels, 3, 2, 1, groups=channels)
+        case = call("input", spec, plane, 1)
+        check(case, case.run())
+
+
+@pytest.mark.parametrize("special", [np.inf, np.nan])
+def test_what_no_gradient_meets_is_not_seen(special: float) -> None:
+    """Beside the last windows of a row, and below those of the last rows."""
+    spec = Conv2dSpec(2, 2, 3, 2, groups=2)
+    case = call("weight", spec, (30, 30))
+    expected = case.run()
+    case.other[..., 29, :] = special
+    case.other[..., 29] = special
+    np.testing.assert_array_equal(case.run(), expected)
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_any_number_of_threads(name: str) -> None:
+    """By weight, those of narrow groups depend on the order of memory."""
     threads = get_num_threads()
     for kind in KINDS:
-        case = call(kind, *LAYERS[name], 5)
+        spec, plane = LAYERS[name]
+        case = call(kind, spec, plane, 5)
         whole = case.run()
-        check(case, whole)
-        try:
-            for count in range(1, threads + 1):
-                set_num_threads(count)
-                for same in both_orders(case):
+        for same in both_orders(case):
+            if kind == "weight" and spec.groups > 1:
+                whole = same.run()
+            check(case, whole)
+            try:
+                for count in range(1, threads + 1):
+                    set_num_threads(count)
                     assert same.run().tobytes() == whole.tobytes(), count
-        finally:
-            set_num_threads(threads)
+            finally:
+                set_num_threads(threads)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,6 +15,7 @@ from convpool.kernels.convolution.amx import choice as amx
 from convpool.kernels.convolution.amx import cuts as matrices
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
+from convpool.kernels.convolution.depthwise import cuts as depthwise
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.panel import (
     BY_EVERY_FOURTH,
@@ -74,6 +75,9 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
+        self._planes: Cuts | None = None
+        if depthwise.fits(problem) and not self._cuts[True].repeats:
+            self._planes = depthwise.PlaneCuts(*common, True)
         self._tiled: dict[bool, matrices.AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
@@ -105,7 +109,7 @@ class Convolution:
     @property
     def way(self) -> str:
         """How planes are computed in the running context's precision, with packed weights."""
-        return self._ways(planar=True, kept=True)[0].way
+        return (self._planes or self._ways(planar=True, kept=True)[0]).way
 
     def pack(self, weight: Array, bias: Array | None) -> Packed:
         """Return weights and bias, which are kept: they mustn't be changed as long as it lives."""
@@ -137,7 +141,12 @@ class Convolution:
             out = memory.empty(shape, self._number, channels_last=last)
         if residual is not None and residual.strides != out.strides:
             residual = _like(out, residual)
-        self._fill(self._ways(not last, packed.kept), input, packed, out, residual, activation)
+        in_rows = input.strides[3] == input.itemsize or input.shape[3] == 1
+        if self._planes is not None and in_rows and not last:
+            ways = [self._planes]
+        else:
+            ways = self._ways(not last, packed.kept)
+        self._fill(ways, input, packed, out, residual, activation)
         return out
 
     def _by_planes(

@@ -16,6 +16,8 @@ from convpool.kernels.simd import registers
 from convpool.kernels.weight_gradient.amx import cuts as amx
 from convpool.kernels.weight_gradient.blocking import Problem, lanes_for
 from convpool.kernels.weight_gradient.cuts import Cuts
+from convpool.kernels.weight_gradient.planes import cuts as planes
+from convpool.kernels.weight_gradient.planes.operator import PlaneGradient
 from convpool.kernels.weight_gradient.short import cuts as short
 from convpool.precisions import STRICT, get_precision
 from convpool.request import Request
@@ -43,6 +45,10 @@ class WeightGradient:
         self._machine = Machine(*registers())
         item = np.dtype(self._number).itemsize
         channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+        self._by_planes: PlaneGradient | None = None
+        axes = vertical, horizontal
+        if planes.fits(spec, axes, self._machine.vector // item):
+            self._by_planes = PlaneGradient(spec, axes, self._machine, self._number)
         groups, apart = spec.groups, channels == filters == 1 < spec.groups
         if apart:
             channels = filters = lanes_for(groups, self._machine, item)
@@ -77,6 +83,9 @@ class WeightGradient:
         return images
 
     def _run(self, images: Array, gradient: Array, result: Array) -> None:
+        if self._by_planes is not None and self._by_planes.takes(images, gradient):
+            self._by_planes(images, gradient, result, threads=self._is_worth_threads(images))
+            return
         for cuts in self._ways(len(images)):
             if self._sum(cuts, cuts.readable(images), cuts.readable(gradient), result):
                 return
@@ -90,12 +99,15 @@ class WeightGradient:
         doubts = np.zeros(2, np.int64)
         record = cuts.told(addresses, (*self._strides(images), *self._strides(gradient)), doubts)
         summing, finishing = cuts.programs
-        threads = len(images) * self._products >= _WORTH_THREADS
+        threads = self._is_worth_threads(images)
         summing(record, cuts.units, threads=threads)
         finishing(record, known.groups * known.filter_blocks, threads=threads)
         memory.give_back(scratch)
         memory.give_back(sums)
         return cuts.trusts(doubts, result)
+
+    def _is_worth_threads(self, images: Array) -> bool:
+        return len(images) * self._products >= _WORTH_THREADS
 
     def _strides(self, images: Array) -> tuple[int, int, int, int]:
         by_image, by_channel, by_row, by_column = images.strides

@@ -1,0 +1,1 @@
+"""Gradients by weights of layers of narrow groups, over planes of memory."""
