@@ -131,10 +131,10 @@ def test_one_thread_means_the_serial_twin() -> None:
     program = f"""{SPY}
 convpool.set_num_threads(1)
 used()
-print(len(kernel._parallel.signatures), len(kernel._serial.signatures))
+print(len(kernel._parallel.signatures), len(kernel.serial.signatures))
 convpool.set_num_threads(2)
 used()
-print(len(kernel._parallel.signatures), len(kernel._serial.signatures))
+print(len(kernel._parallel.signatures), len(kernel.serial.signatures))
 """
     assert run(program, NUMBA_NUM_THREADS="3") == "0 1\n1 1"
 

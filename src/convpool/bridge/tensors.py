@@ -65,22 +65,17 @@ def arrays_of(
         return None, False
     arrays: list[Any] = []
     wanted = False
-    for tensor in tensors:
-        if tensor is None and len(arrays) == 2:
-            arrays.append(None)
-            continue
-        if (
-            tensor is None
-            or type(tensor) not in _PLAIN
-            or tensor.dtype not in dtypes
-            or not tensor.is_cpu
-        ):
-            return None, False
-        try:
-            arrays.append(tensor.numpy(force=True))
-        except (TypeError, RuntimeError):  # sparse, quantized, ...
-            return None, False
-        wanted = wanted or tensor.requires_grad
+    try:
+        for tensor in tensors:
+            if type(tensor) in _PLAIN and tensor.dtype in dtypes and tensor.is_cpu:  # type: ignore[union-attr]
+                arrays.append(tensor.numpy(force=True))  # type: ignore[union-attr]
+                wanted = wanted or tensor.requires_grad  # type: ignore[union-attr]
+            elif tensor is None and len(arrays) == 2:
+                arrays.append(None)
+            else:
+                return None, False
+    except (TypeError, RuntimeError):  # sparse, quantized, ...
+        return None, False
     return arrays, wanted and torch.is_grad_enabled()
 
 

@@ -50,12 +50,13 @@ class Kernel:
         self, body: Callable[..., Any], *, variant: str, serial: Callable[..., Any] | None = None
     ) -> None:
         self._parallel = _compiled(body, variant, parallel=True)
-        self._serial = _compiled(serial or body, variant, parallel=False)
+        self.serial = _compiled(serial or body, variant, parallel=False)
+        """The twin without threads; to call it takes 0.2 us less than to call the kernel."""
 
     def __call__(self, *arguments: Any, threads: bool) -> Any:
         """Run it, with threads if the work is worth them and there are any."""
         if not threads or _Threads.lost or (count := get_num_threads()) == 1:
-            return self._serial(*arguments)
+            return self.serial(*arguments)
         with _Threads.guard():
             # Numba's number is one of the calling thread, and may be meant for its other functions.
             before = numba.get_num_threads()

@@ -14,6 +14,7 @@ from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.simd import registers
 from convpool.kernels.weight_gradient.blocking import Problem, lanes_for
 from convpool.kernels.weight_gradient.cuts import Cuts
+from convpool.kernels.weight_gradient.record import told
 from convpool.request import Request
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
 from convpool.threads import MOST
@@ -56,8 +57,10 @@ class WeightGradient:
         else:
             result.fill(0)
         if out is None:
+            if self._dtype == self._number:
+                return result
             with np.errstate(over="ignore"):  # what is too large for a half is infinite
-                return result.astype(self._dtype, copy=False)
+                return result.astype(self._dtype)
         if result is not out:
             with np.errstate(over="ignore"):
                 out[...] = result
@@ -76,22 +79,14 @@ class WeightGradient:
         known = cuts.known
         scratch = memory.scratch(MOST * known.scratch_bytes)
         sums = memory.scratch(known.parts * known.sums_part)
-        record = cuts.record.copy()
         arrays = images, gradient, scratch, sums, result
-        record[:5] = [array.ctypes.data for array in arrays]
-        record[5:13] = [*self._strides(images), *self._strides(gradient)]
+        record = told.serial(cuts.record, *arrays, self._is_flat and images.shape[3] == 1)
         summing, finishing = cuts.programs
         threads = len(images) * self._products >= _WORTH_THREADS
         summing(record, cuts.units, threads=threads)
         finishing(record, known.groups * known.filter_blocks, threads=threads)
         memory.give_back(scratch)
         memory.give_back(sums)
-
-    def _strides(self, images: Array) -> tuple[int, int, int, int]:
-        by_image, by_channel, by_row, by_column = images.strides
-        if self._is_flat and images.shape[3] == 1:
-            by_column = by_row
-        return by_image, by_channel, by_row, by_column
 
     def _cut(self, batch: int) -> Cuts:
         cuts = self._cuts.get(batch)
