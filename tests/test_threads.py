@@ -194,11 +194,20 @@ if __name__ == "__main__":
 
 def test_a_number_for_one_python_thread() -> None:
     seen = []
-    with using(1):
+
+    def look() -> None:
         other = threading.Thread(target=lambda: seen.append(get_num_threads()))
         other.start()
         other.join()
-        with using(10**6):
-            seen.append(get_num_threads())
+        seen.append(using(10**6, get_num_threads))
         seen.append(get_num_threads())
+
+    using(1, look)
     assert seen == [get_num_threads(), MOST, 1]
+
+
+def test_after_an_error_the_number_is_that_of_before() -> None:
+    before = get_num_threads()
+    with pytest.raises(ZeroDivisionError):
+        using(1, divmod, 1, 0)
+    assert get_num_threads() == before

@@ -105,8 +105,7 @@ def on_arrays(function: Callable[..., Any], arrays: Sequence[Any], *rest: Any, *
     if count == get_num_threads():
         result = function(*arrays, *rest, **named)
     else:
-        with using(count):
-            result = function(*arrays, *rest, **named)
+        result = using(count, function, *arrays, *rest, **named)
     ordered = True
     for array in arrays:
         if type(array) is ndarray and array.ndim > 2 and array.strides[-3] == array.itemsize:
@@ -120,8 +119,7 @@ def on_images(function: Callable[[Array], Any], images: Array) -> Any:
     if count == get_num_threads():
         result = function(images)
     else:
-        with using(count):
-            result = function(images)
+        result = using(count, function, images)
     ordered = images.strides[-3] != images.itemsize
     if ordered and type(result) is ndarray and result.size:
         return from_numpy(result)

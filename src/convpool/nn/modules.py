@@ -28,10 +28,9 @@ class Packed(torch.nn.Module):
         """Return what holds the packed weights, or None if they mustn't be kept now."""
         if self.training:
             return None
-        packing = self.__dict__.get("_packing")
-        if packing is None:
-            packing = self.__dict__["_packing"] = Packing()
-        return packing
+        if self._packing is None:
+            self.__dict__["_packing"] = Packing()
+        return self._packing
 
     def train(self, mode: bool = True) -> "Packed":
         """Set training, or evaluation."""
