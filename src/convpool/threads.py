@@ -64,7 +64,7 @@ def using(n: int, function: Callable[..., Value], *arguments: Any, **named: Any)
     """
     caller = get_ident()
     before = _lent.get(caller)
-    _lent[caller] = n if n < MOST else MOST
+    _lent[caller] = min(MOST, n)
     try:
         return function(*arguments, **named)
     finally:

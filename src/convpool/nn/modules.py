@@ -1,5 +1,6 @@
 """The layers: PyTorch's own modules, whose forward goes through the functions of `bridge`."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch.compiler import is_dynamo_compiling
 from convpool.bridge import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, max_unpool2d
 from convpool.bridge.packing import Packing
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.precisions import checked
 
 for _name in ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"):
     torch.fx.wrap(_name)  # one node in a model that is traced
@@ -20,9 +22,23 @@ class Packed(torch.nn.Module):
     """A convolution that, in evaluation without gradients, keeps its weights packed.
 
     What is packed is no state: it isn't saved or copied, and `train()` drops it.
+
+    Beside PyTorch's arguments a convolution takes `precision`: "fast" or "strict", as in
+    `convpool.precision`, forward and backward; None for that of the context of each call.
     """
 
+    precision: str | None = None
     _packing: Packing | None = None
+
+    def __init__(self, *arguments: Any, precision: str | None = None, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        if precision is not None:
+            self.precision = checked("precision", precision)
+
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        mode = "" if self.precision is None else f", precision={self.precision!r}"
+        return super().extra_repr() + mode
 
     def _kept(self) -> Packing | None:
         """Return what holds the packed weights, or None if they mustn't be kept now."""
@@ -59,7 +75,9 @@ class Conv2d(Packed, torch.nn.Conv2d):
         packing = self._kept()
         if packing is not None:
             layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-            output = packing.convolve(input, weight, bias, conv2d_spec, layer)
+            output = packing.convolve(
+                input, weight, bias, conv2d_spec, layer, precision=self.precision
+            )
             if output is not None:
                 return output
         return self._conv_forward(input, weight, bias)
@@ -74,6 +92,7 @@ class Conv2d(Packed, torch.nn.Conv2d):
             self.dilation,
             self.groups,
             padding_mode=self.padding_mode,
+            precision=self.precision,
         )
 
 
@@ -95,10 +114,13 @@ class ConvTranspose2d(Packed, torch.nn.ConvTranspose2d):
             weight = own.get("weight")
             if weight is not None:
                 bias, spec = own.get("bias"), conv_transpose2d_spec
-                output = packing.convolve(input, weight, bias, spec, layer)
+                output = packing.convolve(
+                    input, weight, bias, spec, layer, precision=self.precision
+                )
                 if output is not None:
                     return output
-        return conv_transpose2d(input, self.weight, self.bias, *layer)
+        mode = self.precision
+        return conv_transpose2d(input, self.weight, self.bias, *layer, precision=mode)
 
     def _layer(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[Any, ...]:
         """Return the arguments after the bias."""
@@ -114,6 +136,12 @@ class ConvTranspose2d(Packed, torch.nn.ConvTranspose2d):
                 self.dilation,  # type: ignore[arg-type]
             )
         return self.stride, self.padding, tuple(extra), self.groups, self.dilation
+
+
+for _kind in (Conv2d, ConvTranspose2d):  # which `help` prints, and `torch.nn.utils.skip_init` reads
+    _own = inspect.Parameter("precision", inspect.Parameter.KEYWORD_ONLY, default=None)
+    _theirs = inspect.signature(getattr(torch.nn, _kind.__name__)).parameters.values()
+    setattr(_kind, "__signature__", inspect.Signature([*_theirs, _own]))  # noqa: B010 (for mypy)
 
 
 class MaxPool2d(torch.nn.MaxPool2d):
