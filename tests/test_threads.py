@@ -192,6 +192,20 @@ if __name__ == "__main__":
     assert run(path, NUMBA_NUM_THREADS="2") == "True"
 
 
+def test_the_number_that_torch_uses_stays() -> None:
+    """Both libraries ask one OpenMP, and a pool's first call starts Numba's threads."""
+    program = """
+import numpy as np, torch
+from convpool import functional as F, set_num_threads
+torch.set_num_threads(1)
+set_num_threads(2)
+F.max_pool2d(np.zeros((8, 16, 64, 64), np.float32), 2)
+from convpool.kernels.jit import _Threads
+print(_Threads._used, torch.get_num_threads())
+"""
+    assert run(program, NUMBA_NUM_THREADS="2") == "True 1"
+
+
 def test_a_number_for_one_python_thread() -> None:
     seen = []
 

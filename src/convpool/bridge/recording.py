@@ -48,7 +48,7 @@ class Convolution(SingleLevel):
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         """Return the gradients by input, weight and bias."""
         calls, wants, mode = ctx.calls, ctx.needs_input_grad, ctx.precision
-        arrays = _prepared(ctx, gradient)
+        arrays = prepared(ctx, gradient)
         if arrays is None:
             return (*_by_rule(ctx, calls.name, gradient), None, None, None)
         images, weight, given = arrays
@@ -82,7 +82,7 @@ class MaxPool2d(SingleLevel):
         """Return the gradient by the input."""
         if gradient is None:
             return None, None, None
-        arrays = _prepared(ctx, gradient)
+        arrays = prepared(ctx, gradient)
         if arrays is None:
             by_rule = _by_rule(ctx, "max_pool2d_with_indices", gradient, None)
             return (*by_rule, None, None)
@@ -105,7 +105,7 @@ class AvgPool2d(SingleLevel):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         """Return the gradient by the input."""
-        arrays = _prepared(ctx, gradient)
+        arrays = prepared(ctx, gradient)
         if arrays is None:
             return (*_by_rule(ctx, "avg_pool2d", gradient), None, None)
         by_images = partial(of_means, ctx.calls, input_size=tuple(ctx.size))
@@ -126,7 +126,7 @@ class MaxUnpool2d(SingleLevel):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         """Return the gradient by the input."""
-        arrays = _prepared(ctx, gradient)
+        arrays = prepared(ctx, gradient)
         if arrays is None:
             by_images = RULES["max_unpool2d"].backward(ctx, gradient)
         else:
@@ -134,7 +134,7 @@ class MaxUnpool2d(SingleLevel):
         return (*by_images, None, None, None, None)
 
 
-def _prepared(ctx: Any, gradient: Tensor) -> list[Array] | None:
+def prepared(ctx: Any, gradient: Tensor) -> list[Array] | None:
     """Return what was saved and the gradient as arrays; None if a rule is to be followed."""
     if is_dynamo_compiling():  # it follows gradients, too, with compiled autograd
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch.nn import Module
+from torch.nn.modules.conv import _ConvNd
 
 from convpool.bridge.tensors import FLOATS
 from convpool.errors import ArgumentTypeError
@@ -17,7 +18,7 @@ SWAPS: dict[type[Module], type[Module]] = {
     getattr(torch.nn, name): getattr(modules, name)
     for name in (
         *("Conv2d", "ConvTranspose2d", "LazyConv2d", "LazyConvTranspose2d"),
-        *("MaxPool2d", "AvgPool2d", "MaxUnpool2d"),
+        *("MaxPool2d", "AvgPool2d", "MaxUnpool2d", "BatchNorm2d"),
     )
 }
 MARK = "_convpool_replaced"
@@ -44,7 +45,7 @@ class Report:
 
 
 def accelerate(model: Module, *, copy: bool = False, precision: str | None = None) -> Report:
-    """Swap a model's convolution and pooling layers for convpool's, which compute the same.
+    """Swap a model's convolutions, pooling layers and norms for convpool's, which compute the same.
 
     Parameters, buffers, hooks and names stay what they are, so optimizers and checkpoints go on.
 
@@ -82,7 +83,7 @@ def accelerate(model: Module, *, copy: bool = False, precision: str | None = Non
         if ours is not None and reason is None:
             module.__dict__[MARK] = type(module)
             module.__class__ = ours  # as PyTorch's lazy modules do: all that hangs on it stays
-            if precision is not None and hasattr(module, "weight"):
+            if precision is not None and isinstance(module, _ConvNd):
                 module.__dict__["precision"] = precision
             swapped.append(name)
         elif reason is not None:
