@@ -23,11 +23,14 @@ from numpy.typing import NDArray
 from convpool.kernels import memory
 from convpool.kernels.jit import Kernel, block
 from convpool.kernels.layouts import WORTH_THREADS
+from convpool.threads import MOST
 
 Array = NDArray[Any]
 
 _RUN = 1024
 """Numbers at most that are summed in the element type."""
+_NEIGHBOURS = 1 << 12
+"""Bytes in a row from which reading is as fast as it can be."""
 
 
 def normalize(
@@ -47,13 +50,14 @@ def normalize(
     """
     batch, channels, height, width = images.shape
     output = memory.empty(images.shape, images.dtype)
-    mean, variance = np.empty(channels), np.empty(channels)
+    mean, variance = np.zeros(channels), np.zeros(channels)
     planes = batch, channels, height * width
     _forward()(
         images.reshape(planes),
         weight,
         bias,
         eps,
+        _joint(images),
         output.reshape(planes),
         mean,
         variance,
@@ -80,117 +84,139 @@ def gradients(
     """
     batch, channels, height, width = images.shape
     result = memory.empty(images.shape, images.dtype)
-    by_weight, by_bias = np.empty(channels, images.dtype), np.empty(channels, images.dtype)
+    totals = np.zeros((2, channels))
     planes = batch, channels, height * width
     _backward()(
         gradient.reshape(planes),
         images.reshape(planes),
         weight,
         eps,
+        _joint(images),
         *moments,
         result.reshape(planes),
-        by_weight,
-        by_bias,
+        totals,
         threads=images.size >= WORTH_THREADS,
     )
+    by_weight, by_bias = totals.astype(images.dtype)
     return result, by_weight, by_bias
+
+
+def _joint(images: Array) -> int:
+    """Return how many channels are read together: small planes, of which a few are neighbours."""
+    _, channels, height, width = images.shape
+    in_row = _NEIGHBOURS // (height * width * images.itemsize)
+    joint: int = max(1, min(in_row, channels // MOST))
+    return joint
+
+
+@partial(block, reorders=True)
+def _moments(plane):
+    """Return the mean of numbers, and the sum of their squared distances from it."""
+    mean = squares = 0.0
+    seen = 0
+    for first in range(0, len(plane), _RUN):
+        run = plane[first : first + _RUN]
+        count = len(run)
+        total = plane.dtype.type(0)
+        for pixel in range(count):
+            total += run[pixel]
+        centre = plane.dtype.type(total / count)
+        rest = square = plane.dtype.type(0)
+        for pixel in range(count):
+            distance = run[pixel] - centre
+            rest += distance
+            square += distance * distance
+        apart = centre + np.float64(rest) / count - mean
+        own = square - np.float64(rest) * rest / count
+        squares += 0.0 if own < 0 else own  # of equal numbers, what rounding leaves
+        squares += apart * apart * (seen * count / (seen + count))
+        mean += apart * (count / (seen + count))
+        seen += count
+    return mean, squares
+
+
+@partial(block, reorders=True)
+def _scaled(plane, output, near, factor, shift):
+    for pixel in range(len(plane)):
+        output[pixel] = (plane[pixel] - near) * factor + shift
 
 
 @cache
 def _forward() -> Kernel:
-    @partial(block, reorders=True)
-    def moments(plane):
-        """Return how many numbers there are, their mean, and their squared distances from it."""
-        mean = squares = 0.0
-        seen = 0
-        for first in range(0, len(plane), _RUN):
-            run = plane[first : first + _RUN]
-            count = len(run)
-            total = plane.dtype.type(0)
-            for pixel in range(count):
-                total += run[pixel]
-            centre = plane.dtype.type(total / count)
-            rest = square = plane.dtype.type(0)
-            for pixel in range(count):
-                distance = run[pixel] - centre
-                rest += distance
-                square += distance * distance
-            apart = centre + np.float64(rest) / count - mean
-            squares += square - np.float64(rest) * rest / count
-            squares += apart * apart * (seen * count / (seen + count))
-            mean += apart * (count / (seen + count))
-            seen += count
-        return mean, squares
-
-    @partial(block, reorders=True)
-    def scaled(plane, output, near, factor, shift):
-        for pixel in range(len(plane)):
-            output[pixel] = (plane[pixel] - near) * factor + shift
-
-    def normalize(images, weight, bias, eps, output, means, variances):
+    def normalize(images, weight, bias, eps, joint, output, means, variances):
         batch, channels, pixels = images.shape
-        for channel in prange(channels):
-            mean = squares = 0.0
+        number = images.dtype.type
+        for unit in prange((channels + joint - 1) // joint):
+            own = range(unit * joint, min((unit + 1) * joint, channels))
             for image in range(batch):
-                own, square = moments(images[image, channel])
-                apart = own - mean
-                squares += square + apart * apart * (pixels * (image / (image + 1)))
-                mean += apart / (image + 1)
-            variance = squares / (batch * pixels)
-            variance = 0.0 if variance < 0 else variance
-            means[channel], variances[channel] = mean, variance
-            slope = weight[channel] / math.sqrt(variance + eps)
-            near, factor = images.dtype.type(mean), images.dtype.type(slope)
-            shift = images.dtype.type(bias[channel] - (mean - near) * slope)
+                for channel in own:
+                    mean, squares = _moments(images[image, channel])
+                    apart = mean - means[channel]
+                    squares += apart * apart * (pixels * (image / (image + 1)))
+                    variances[channel] += squares / (batch * pixels)
+                    means[channel] += apart / (image + 1)
             for image in range(batch):
-                scaled(images[image, channel], output[image, channel], near, factor, shift)
+                for channel in own:
+                    mean, near = means[channel], number(means[channel])
+                    slope = weight[channel] / math.sqrt(variances[channel] + eps)
+                    shift = number(bias[channel] - (mean - near) * slope)
+                    _scaled(
+                        images[image, channel], output[image, channel], near, number(slope), shift
+                    )
 
     return Kernel(normalize, variant="batch-norm")
 
 
+@partial(block, reorders=True)
+def _totals(gradient, plane, near):
+    """Return a gradient's sum, and that of its products with distances from a number."""
+    total = along = 0.0
+    for first in range(0, len(plane), _RUN):
+        run, beside = gradient[first : first + _RUN], plane[first : first + _RUN]
+        one = other = plane.dtype.type(0)
+        for pixel in range(len(run)):
+            one += run[pixel]
+            other += run[pixel] * (beside[pixel] - near)
+        total += one
+        along += other
+    return total, along
+
+
+@partial(block, reorders=True)
+def _leaning(gradient, plane, result, near, numbers):
+    factor, lean, shift = numbers
+    for pixel in range(len(plane)):
+        distance = plane[pixel] - near
+        result[pixel] = gradient[pixel] * factor + distance * lean + shift
+
+
 @cache
 def _backward() -> Kernel:
-    @partial(block, reorders=True)
-    def totals(gradient, plane, near):
-        """Return the gradient's sum, and that of its products with the distances from a number."""
-        total = along = 0.0
-        for first in range(0, len(plane), _RUN):
-            run, beside = gradient[first : first + _RUN], plane[first : first + _RUN]
-            one = other = plane.dtype.type(0)
-            for pixel in range(len(run)):
-                one += run[pixel]
-                other += run[pixel] * (beside[pixel] - near)
-            total += one
-            along += other
-        return total, along
-
-    @partial(block, reorders=True)
-    def leaning(gradient, plane, result, near, numbers):
-        factor, lean, shift = numbers
-        for pixel in range(len(plane)):
-            distance = plane[pixel] - near
-            result[pixel] = gradient[pixel] * factor + distance * lean + shift
-
-    def differentiate(gradient, images, weight, eps, means, variances, result, by_weight, by_bias):
+    def differentiate(gradient, images, weight, eps, joint, means, variances, result, totals):
         batch, channels, pixels = images.shape
         number = images.dtype.type
-        for channel in prange(channels):
-            mean = means[channel]
-            near = number(mean)
-            total = along = 0.0
+        count = batch * pixels
+        by_weight, by_bias = totals
+        for unit in prange((channels + joint - 1) // joint):
+            own = range(unit * joint, min((unit + 1) * joint, channels))
             for image in range(batch):
-                one, other = totals(gradient[image, channel], images[image, channel], near)
-                total += one
-                along += other
-            along -= total * (mean - near)
-            inverse = 1 / math.sqrt(variances[channel] + eps)
-            by_bias[channel], by_weight[channel] = total, along * inverse
-            slope = weight[channel] * inverse
-            lean = -slope * inverse * inverse * along / (batch * pixels)
-            shift = -slope * total / (batch * pixels) - lean * (mean - near)
-            numbers = number(slope), number(lean), number(shift)
+                for channel in own:
+                    mean, near = means[channel], number(means[channel])
+                    given, plane = gradient[image, channel], images[image, channel]
+                    total, along = _totals(given, plane, near)
+                    by_bias[channel] += total
+                    by_weight[channel] += along - total * (mean - near)
+            for channel in own:
+                by_weight[channel] /= math.sqrt(variances[channel] + eps)
             for image in range(batch):
-                planes = gradient[image, channel], images[image, channel], result[image, channel]
-                leaning(*planes, near, numbers)
+                for channel in own:
+                    mean, near = means[channel], number(means[channel])
+                    inverse = 1 / math.sqrt(variances[channel] + eps)
+                    slope = weight[channel] * inverse
+                    lean = -slope * inverse * by_weight[channel] / count
+                    shift = -slope * by_bias[channel] / count - lean * (mean - near)
+                    given, plane = gradient[image, channel], images[image, channel]
+                    numbers = number(slope), number(lean), number(shift)
+                    _leaning(given, plane, result[image, channel], near, numbers)
 
     return Kernel(differentiate, variant="batch-norm")
