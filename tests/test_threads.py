@@ -131,10 +131,10 @@ def test_one_thread_means_the_serial_twin() -> None:
     program = f"""{SPY}
 convpool.set_num_threads(1)
 used()
-print(len(kernel._parallel.signatures), len(kernel._serial.signatures))
+print(len(kernel._parallel.signatures), len(kernel.serial.signatures))
 convpool.set_num_threads(2)
 used()
-print(len(kernel._parallel.signatures), len(kernel._serial.signatures))
+print(len(kernel._parallel.signatures), len(kernel.serial.signatures))
 """
     assert run(program, NUMBA_NUM_THREADS="3") == "0 1\n1 1"
 
@@ -192,13 +192,36 @@ if __name__ == "__main__":
     assert run(path, NUMBA_NUM_THREADS="2") == "True"
 
 
+def test_the_number_that_torch_uses_stays() -> None:
+    """Both libraries ask one OpenMP, and a pool's first call starts Numba's threads."""
+    program = """
+import numpy as np, torch
+from convpool import functional as F, set_num_threads
+torch.set_num_threads(1)
+set_num_threads(2)
+F.max_pool2d(np.zeros((8, 16, 64, 64), np.float32), 2)
+from convpool.kernels.jit import _Threads
+print(_Threads._used, torch.get_num_threads())
+"""
+    assert run(program, NUMBA_NUM_THREADS="2") == "True 1"
+
+
 def test_a_number_for_one_python_thread() -> None:
     seen = []
-    with using(1):
+
+    def look() -> None:
         other = threading.Thread(target=lambda: seen.append(get_num_threads()))
         other.start()
         other.join()
-        with using(10**6):
-            seen.append(get_num_threads())
+        seen.append(using(10**6, get_num_threads))
         seen.append(get_num_threads())
+
+    using(1, look)
     assert seen == [get_num_threads(), MOST, 1]
+
+
+def test_after_an_error_the_number_is_that_of_before() -> None:
+    before = get_num_threads()
+    with pytest.raises(ZeroDivisionError):
+        using(1, divmod, 1, 0)
+    assert get_num_threads() == before

@@ -5,11 +5,14 @@ times larger; "strict" doesn't. The choice belongs to the running context: a thr
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from convpool.errors import ArgumentError
+
+Value = TypeVar("Value")
 
 FAST, STRICT = "fast", "strict"
 ENVIRONMENT = "CONVPOOL_PRECISION"
@@ -46,6 +49,27 @@ def precision(mode: str) -> AbstractContextManager[None]:
             _CHOSEN.reset(before)
 
     return chosen()
+
+
+def under(mode: str | None, function: Callable[..., Value], *arguments: Any, **named: Any) -> Value:
+    """Return what a function returns with a caller's argument `precision`.
+
+    None stands for the running context's.
+
+    Raises:
+        ArgumentError: there is no such mode.
+
+    Example:
+        >>> under("strict", get_precision)
+        'strict'
+    """
+    if mode is None:
+        return function(*arguments, **named)
+    token = _CHOSEN.set(checked("precision", mode))
+    try:
+        return function(*arguments, **named)
+    finally:
+        _CHOSEN.reset(token)
 
 
 def get_precision() -> str:

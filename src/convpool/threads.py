@@ -5,10 +5,14 @@ number is kept here, and each kernel applies it.
 """
 
 import os
+from collections.abc import Callable
 from threading import get_ident
+from typing import Any, TypeVar
 
 from convpool.errors import ArgumentError
 from convpool.spec.arguments import integer
+
+Value = TypeVar("Value")
 
 LAUNCHED = "NUMBA_NUM_THREADS"
 """Environment variable with the number of threads that Numba starts; by default one a core."""
@@ -49,30 +53,25 @@ def get_num_threads() -> int:
     return _lent.get(get_ident(), _setting[0]) if _lent else _setting[0]
 
 
-class using:  # noqa: N801  (a verb, as contextlib's are)
-    """Use n threads, or as many as there are, in calls from this Python thread alone.
+def using(n: int, function: Callable[..., Value], *arguments: Any, **named: Any) -> Value:
+    """Return what a function returns with n threads, or as many as there are.
+
+    Only calls from this Python thread use them. (A context manager takes 0.4 us longer.)
 
     Example:
-        >>> with using(1):
-        ...     get_num_threads()
+        >>> using(1, get_num_threads)
         1
     """
-
-    __slots__ = ("_before", "_caller", "_count")
-
-    def __init__(self, n: int) -> None:
-        self._count = min(n, MOST)
-
-    def __enter__(self) -> None:
-        self._caller = get_ident()
-        self._before = _lent.get(self._caller)
-        _lent[self._caller] = self._count
-
-    def __exit__(self, *_error: object) -> None:
-        if self._before is None:
-            del _lent[self._caller]
+    caller = get_ident()
+    before = _lent.get(caller)
+    _lent[caller] = min(MOST, n)
+    try:
+        return function(*arguments, **named)
+    finally:
+        if before is None:
+            del _lent[caller]
         else:
-            _lent[self._caller] = self._before
+            _lent[caller] = before
 
 
 def _from_environment(name: str) -> int | None:

@@ -55,7 +55,8 @@ def test_swapped_in_place_and_restored() -> None:
     before, parameters, expected = types(model), list(model.parameters()), model(IMAGES)
     report = accelerate(model)
     assert report.model is model
-    assert report.swapped == ("0", "3.conv1", "3.conv2", "4", "5", "6")
+    block = "3.conv1", "3.bn1", "3.conv2", "3.bn2"
+    assert report.swapped == ("0", "1", *block, "4", "5", "6")
     assert report.left == ()
     assert type(model[0]) is ours.Conv2d
     assert all(map(torch.equal, model.parameters(), parameters))

@@ -182,7 +182,7 @@ def test_layers_with_packed_weights_let_tangents_through(records: bool) -> None:
 def test_operators_called_by_themselves() -> None:
     """`torch.library.register_autograd` would drop the tangent."""
     x, w, tangent = normal(1, 2, 5, 5), normal(3, 2, 3, 3), normal(1, 2, 5, 5)
-    numbers = (1, 1), (0, 0, 0, 0), (1, 1), 1, "zeros"
+    numbers = (1, 1), (0, 0, 0, 0), (1, 1), 1, "zeros", None
     with forward_ad.dual_level():
         output = torch.ops.convpool.conv2d(forward_ad.make_dual(x, tangent), w, None, *numbers)
         found = forward_ad.unpack_dual(output).tangent

@@ -84,8 +84,8 @@ def test_second_order(name: str) -> None:
 
 
 ops = torch.ops.convpool
-ZEROS = ((1, 2), (1, 0, 2, 1), (1, 1), 1, "zeros")
-STAMPS = ((2, 2), (1, 1, 0, 0), (1, 0), 1, (1, 1))
+ZEROS = ((1, 2), (1, 0, 2, 1), (1, 1), 1, "zeros", None)
+STAMPS = ((2, 2), (1, 1, 0, 0), (1, 0), 1, (1, 1), "strict")
 WINDOW = ((3, 2), (2, 2), (1, 1, 0, 1), (1, 1), True)
 MEAN = ((3, 2), (2, 2), (1, 1, 0, 1), True, False, None)
 

@@ -125,7 +125,7 @@ def test_bfloat16_pooling_goes_to_torch() -> None:
 
 def test_bfloat16_in_the_operator_is_computed_in_float32() -> None:
     x, w = images(1, 2, 5, 5), images(3, 2, 3, 3)
-    layer = (1, 1), (0, 0, 0, 0), (1, 1), 1, "zeros"
+    layer = (1, 1), (0, 0, 0, 0), (1, 1), 1, "zeros", None
     found = torch.ops.convpool.conv2d(x.bfloat16(), w.bfloat16(), None, *layer)
     expected = bridge.conv2d(x.bfloat16().float(), w.bfloat16().float()).bfloat16()
     assert torch.equal(found, expected)

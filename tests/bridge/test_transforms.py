@@ -93,7 +93,7 @@ def test_autocast(dtype: torch.dtype) -> None:
         found, expected = ours(IMAGES[0]), other(IMAGES[0])
         pooled = nn.MaxPool2d(2)(IMAGES[0])
         direct = torch.ops.convpool.conv2d(
-            IMAGES[0], ours.weight, ours.bias, (1, 1), (0, 0, 0, 0), (1, 1), 1, "zeros"
+            IMAGES[0], ours.weight, ours.bias, (1, 1), (0, 0, 0, 0), (1, 1), 1, "zeros", None
         )
     assert found.dtype == expected.dtype == direct.dtype == dtype
     assert pooled.dtype == torch.float32

@@ -188,7 +188,7 @@ from convpool.kernels.strips import Strips, values_kernel
 F.max_pool2d(images[:1, :1], 3, 2, 1)
 if binding.get_host_cpu_features().get("avx512f"):
     kernel = values_kernel(Strips(3, 2, 3, 1, 16, 32, 1, columns=0, padded=True, operation=0))
-    (assembly,) = kernel._serial.inspect_asm().values()
+    (assembly,) = kernel.serial.inspect_asm().values()
     assert len(re.findall("vmaxps.*zmm", assembly)) >= 3
     assert not re.findall("vmov[au]ps.*zmm.*rsp", assembly)
 print("done")

@@ -44,12 +44,14 @@ def _weight_shape(given: Mapping[str, Any]) -> tuple[int, ...]:
 
 def _of_conv2d(given: Mapping[str, Any]) -> tuple[Any, ...]:
     keys = "stride", "padding", "dilation", "groups", "padding_mode"
-    return numbers(conv2d_spec(_weight_shape(given), *(given[key] for key in keys)))
+    spec = conv2d_spec(_weight_shape(given), *(given[key] for key in keys))
+    return (*numbers(spec), None)  # the running context's precision
 
 
 def _of_conv_transpose2d(given: Mapping[str, Any]) -> tuple[Any, ...]:
     keys = "stride", "padding", "output_padding", "groups", "dilation"
-    return numbers(conv_transpose2d_spec(_weight_shape(given), *(given[key] for key in keys)))
+    spec = conv_transpose2d_spec(_weight_shape(given), *(given[key] for key in keys))
+    return (*numbers(spec), None)
 
 
 def _of_max_pool2d(given: Mapping[str, Any]) -> tuple[Any, ...]:

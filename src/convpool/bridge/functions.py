@@ -40,6 +40,7 @@ from convpool.functional.layers import (
     max_pool2d_calls,
     max_unpool2d_calls,
 )
+from convpool.precisions import checked, under
 from convpool.spec import AvgPool2dSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import IntOrPair, PaddingLike
 
@@ -55,6 +56,7 @@ def conv2d(
     *,
     padding_mode: str = "zeros",
     out: Tensor | None = None,
+    precision: str | None = None,
 ) -> Tensor:
     """Apply a convolution, as `functional.conv2d` does; a result in channels-last if an input is.
 
@@ -63,7 +65,7 @@ def conv2d(
         tensor([[[2., 2.]]])
     """
     layer = stride, padding, dilation, groups, padding_mode, bias is not None
-    return _convolution(conv2d_spec, layer, (input, weight, bias), out)
+    return _convolution(conv2d_spec, layer, (input, weight, bias), out, precision)
 
 
 def conv_transpose2d(
@@ -77,6 +79,7 @@ def conv_transpose2d(
     dilation: IntOrPair = 1,
     *,
     out: Tensor | None = None,
+    precision: str | None = None,
 ) -> Tensor:
     """Apply a transposed convolution, as `functional.conv_transpose2d` does.
 
@@ -85,7 +88,7 @@ def conv_transpose2d(
         tensor([[[1., 3., 2.]]])
     """
     layer = stride, padding, output_padding, groups, dilation, bias is not None
-    return _convolution(conv_transpose2d_spec, layer, (input, weight, bias), out)
+    return _convolution(conv_transpose2d_spec, layer, (input, weight, bias), out, precision)
 
 
 def max_pool2d(
@@ -207,18 +210,26 @@ _Tensors = tuple[Tensor, Tensor, Tensor | None]
 
 
 def _convolution(
-    build: Callable[..., Any], layer: tuple[Any, ...], tensors: _Tensors, out: Tensor | None
+    build: Callable[..., Any],
+    layer: tuple[Any, ...],
+    tensors: _Tensors,
+    out: Tensor | None,
+    precision: str | None,
 ) -> Tensor:
     """Carry out a convolution or a transposed one, a layer of the weights' shape and `layer`."""
+    if precision is not None:
+        checked("precision", precision)
     if not is_dynamo_compiling():
         arrays, records = arrays_of(FLOATS, *tensors)
         if arrays is not None and not (records and out is not None):
             calls = _KEPT[build](arrays[1].shape, *layer)
             sums: Tensor
             if records:
-                sums = recording.Convolution.apply(*tensors, arrays, calls)
-            else:
+                sums = recording.Convolution.apply(*tensors, arrays, calls, precision)
+            elif precision is None:
                 sums = _run(partial(convolve, calls), arrays, out)
+            else:
+                sums = _run(partial(under, precision, convolve, calls), arrays, out)
             return sums
     _no_out(out)
     images, weight, bias = tensors
@@ -229,7 +240,7 @@ def _convolution(
     if not is_covered(images, FLOATS, casts=True):
         return native.convolution(spec, *tensors)
     name = "conv2d" if build is conv2d_spec else "conv_transpose2d"
-    output: Tensor = call(name, *tensors, *numbers(spec))
+    output: Tensor = call(name, *tensors, *numbers(spec), precision)
     return output
 
 

@@ -1,7 +1,9 @@
 """The table of the operators that PyTorch is told of: their arguments, arithmetic and shapes.
 
 A layer's numbers come in one normal form: pairs (height, width), padding as the four sides (top,
-bottom, left, right). The arithmetic is that of the NumPy functions, the shapes are `arithmetic`'s.
+bottom, left, right). After them, a convolution and its gradients have the precision, or None for
+that of the context in which they run. The arithmetic is that of the NumPy functions, the shapes are
+`arithmetic`'s.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,10 +13,10 @@ from typing import Any
 from torch import Tensor
 
 from convpool import functional
-from convpool.arithmetic import Shape, axes_of, output_shape, unpooled_plane
-from convpool.bridge.tensors import Array
+from convpool.arithmetic import axes_of, output_shape, unpooled_plane
 from convpool.functional.adjoints import by_bias
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.precisions import under
 from convpool.spec import (
     AvgPool2dSpec,
     Conv2dSpec,
@@ -28,8 +30,12 @@ from convpool.spec.arguments import Pair, Sides
 
 Sizes = Callable[..., Sequence[Sequence[int]]]
 
-_CONVOLUTION = "int[] stride, int[] padding, int[] dilation, int groups, str padding_mode"
-_TRANSPOSED = "int[] stride, int[] padding, int[] output_padding, int groups, int[] dilation"
+_CONVOLUTION = (
+    "int[] stride, int[] padding, int[] dilation, int groups, str padding_mode, str? precision"
+)
+_TRANSPOSED = (
+    "int[] stride, int[] padding, int[] output_padding, int groups, int[] dilation, str? precision"
+)
 _MAXIMUM = "int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode"
 _MEAN = (
     "int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, "
@@ -100,13 +106,13 @@ def sizes_of(spec: LayerSpec, shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def _convolution_sizes(input: Tensor, weight: Tensor, _bias: object, *layer: Any) -> Any:
-    stride, padding, dilation, groups, mode = layer
+    stride, padding, dilation, groups, mode, _precision = layer
     spec = conv2d_spec(tuple(weight.shape), stride, sides(padding), dilation, groups, mode)
     return [sizes_of(spec, input.shape)]
 
 
 def _transposed_sizes(input: Tensor, weight: Tensor, _bias: object, *layer: Any) -> Any:
-    stride, padding, extra, groups, dilation = layer
+    stride, padding, extra, groups, dilation, _precision = layer
     shape = tuple(weight.shape)
     spec = conv_transpose2d_spec(shape, stride, sides(padding), extra, groups, dilation)
     return [sizes_of(spec, input.shape)]
@@ -130,25 +136,25 @@ def _unpooled_sizes(input: Tensor, _indices: Tensor, *layer: Any) -> Any:
     return [(*input.shape[:-2], *plane)]
 
 
-def _conv2d(input: Array, weight: Array, bias: Array | None, *layer: Any) -> Any:
-    stride, padding, dilation, groups, mode = layer
-    return functional.conv2d(
-        input, weight, bias, stride, sides(padding), dilation, groups, padding_mode=mode
-    )
+def _conv2d(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of a convolution as its operator's arguments call it."""
+
+    def call(one: Any, other: Any, third: Any, *layer: Any) -> Any:
+        stride, padding, dilation, groups, mode, precision = layer
+        rest = stride, sides(padding), dilation, groups
+        return under(precision, function, one, other, third, *rest, padding_mode=mode)
+
+    return call
 
 
-def _conv2d_input(size: Shape, weight: Array, gradient: Array, *layer: Any) -> Any:
-    stride, padding, dilation, groups, mode = layer
-    return functional.conv2d_input(
-        size, weight, gradient, stride, sides(padding), dilation, groups, padding_mode=mode
-    )
+def _conv_transpose2d(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of a transposed convolution likewise."""
 
+    def call(one: Any, other: Any, third: Any, *layer: Any) -> Any:
+        stride, padding, *rest, precision = layer
+        return under(precision, function, one, other, third, stride, sides(padding), *rest)
 
-def _conv2d_weight(input: Array, size: Shape, gradient: Array, *layer: Any) -> Any:
-    stride, padding, dilation, groups, mode = layer
-    return functional.conv2d_weight(
-        input, size, gradient, stride, sides(padding), dilation, groups, padding_mode=mode
-    )
+    return call
 
 
 def _padded(function: Callable[..., Any], position: int, **named: Any) -> Callable[..., Any]:
@@ -168,39 +174,39 @@ def _padded(function: Callable[..., Any], position: int, **named: Any) -> Callab
 OPERATORS = {
     "conv2d": Operator(
         f"Tensor input, Tensor weight, Tensor? bias, {_CONVOLUTION}",
-        _conv2d,
+        _conv2d(functional.conv2d),
         _convolution_sizes,
         (0,),
     ),
     "conv2d_input": Operator(
         f"SymInt[] input_size, Tensor weight, Tensor grad_output, {_CONVOLUTION}",
-        _conv2d_input,
+        _conv2d(functional.conv2d_input),
         lambda size, *_rest: [size],
         (2,),
         0,
     ),
     "conv2d_weight": Operator(
         f"Tensor input, SymInt[] weight_size, Tensor grad_output, {_CONVOLUTION}",
-        _conv2d_weight,
+        _conv2d(functional.conv2d_weight),
         lambda _input, size, *_rest: [size],
         (),
     ),
     "conv_transpose2d": Operator(
         f"Tensor input, Tensor weight, Tensor? bias, {_TRANSPOSED}",
-        _padded(functional.conv_transpose2d, 4),
+        _conv_transpose2d(functional.conv_transpose2d),
         _transposed_sizes,
         (0,),
     ),
     "conv_transpose2d_input": Operator(
         f"SymInt[] input_size, Tensor weight, Tensor grad_output, {_TRANSPOSED}",
-        _padded(functional.conv_transpose2d_input, 4),
+        _conv_transpose2d(functional.conv_transpose2d_input),
         lambda size, *_rest: [size],
         (2,),
         0,
     ),
     "conv_transpose2d_weight": Operator(
         f"Tensor input, SymInt[] weight_size, Tensor grad_output, {_TRANSPOSED}",
-        _padded(functional.conv_transpose2d_weight, 4),
+        _conv_transpose2d(functional.conv_transpose2d_weight),
         lambda _input, size, *_rest: [size],
         (),
     ),

@@ -1,6 +1,7 @@
 """A layer's weights as the kernels take them, kept from call to call until they change."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from convpool.bridge.tensors import FLOATS, Array, array_of, arrays_of, on_arrays, on_images
 from convpool.functional.binding import BoundConvolution
+from convpool.precisions import under
 from convpool.request import NO_ACTIVATION
 from convpool.spec import Activation, ConvolutionSpec
 
@@ -53,6 +55,8 @@ class Packing:
         layer: tuple[Any, ...],
         activation: Activation = NO_ACTIVATION,
         residual: Tensor | None = None,
+        *,
+        precision: str | None = None,
     ) -> Tensor | None:
         """Return the convolution, or None if the tensors don't go to the kernels at once.
 
@@ -64,6 +68,7 @@ class Packing:
             layer: the module's numbers.
             activation: what follows; always the same one.
             residual: what is added before the activation, of the result's shape.
+            precision: the module's, or None.
         """
         array = array_of(FLOATS, input)
         if array is None or (weight.requires_grad and torch.is_grad_enabled()):
@@ -84,10 +89,11 @@ class Packing:
             return None
         if kept.bound is None or array.ndim not in (3, 4):
             return None
+        run = kept.bound if precision is None else partial(under, precision, kept.bound)
         if added is None:
-            output: Tensor = on_images(kept.bound, array)
+            output: Tensor = on_images(run, array)
         else:
-            output = on_arrays(kept.bound, (array,), residual=added)
+            output = on_arrays(run, (array,), residual=added)
         return output
 
     def _pack(

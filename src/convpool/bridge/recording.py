@@ -24,35 +24,41 @@ from convpool.functional.adjoints import (
     of_unpooled,
 )
 from convpool.functional.apply import convolve, pool, unpool
+from convpool.precisions import under
+from convpool.spec import ConvolutionSpec
 
 
 class Convolution(SingleLevel):
     """A convolution, or a transposed one, of weights that are being trained: in batches.
 
-    Like those below it is applied to the tensors, to their arrays, and to the layer's `Calls`.
+    Like those below it is applied to the tensors, to their arrays, and to the layer's `Calls`; and
+    to the precision that was asked for.
     """
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, weight: Tensor, _: object, *rest: Any) -> Tensor:
         """Return the output."""
-        arrays, ctx.calls = rest
+        arrays, ctx.calls, ctx.precision = rest
         ctx.save_for_backward(input, weight)
-        output: Tensor = on_arrays(partial(convolve, ctx.calls, often=True), arrays)
+        function = partial(under, ctx.precision, convolve, ctx.calls, often=True)
+        output: Tensor = on_arrays(function, arrays)
         return output
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         """Return the gradients by input, weight and bias."""
-        calls, wants = ctx.calls, ctx.needs_input_grad
-        arrays = _prepared(ctx, gradient)
+        calls, wants, mode = ctx.calls, ctx.needs_input_grad, ctx.precision
+        arrays = prepared(ctx, gradient)
         if arrays is None:
-            return (*_by_rule(ctx, calls.name, gradient), None, None)
+            return (*_by_rule(ctx, calls.name, gradient), None, None, None)
         images, weight, given = arrays
-        shape = images.shape
+        to_input = partial(under, mode, by_input, calls, images.shape)
+        to_weight = partial(under, mode, by_weight, calls)
         return (
-            on_arrays(partial(by_input, calls, shape), (weight, given)) if wants[0] else None,
-            on_arrays(partial(by_weight, calls), (images, given)) if wants[1] else None,
+            on_arrays(to_input, (weight, given)) if wants[0] else None,
+            on_arrays(to_weight, (images, given)) if wants[1] else None,
             on_arrays(by_bias, (given,)) if wants[2] else None,
+            None,
             None,
             None,
         )
@@ -76,7 +82,7 @@ class MaxPool2d(SingleLevel):
         """Return the gradient by the input."""
         if gradient is None:
             return None, None, None
-        arrays = _prepared(ctx, gradient)
+        arrays = prepared(ctx, gradient)
         if arrays is None:
             by_rule = _by_rule(ctx, "max_pool2d_with_indices", gradient, None)
             return (*by_rule, None, None)
@@ -99,7 +105,7 @@ class AvgPool2d(SingleLevel):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         """Return the gradient by the input."""
-        arrays = _prepared(ctx, gradient)
+        arrays = prepared(ctx, gradient)
         if arrays is None:
             return (*_by_rule(ctx, "avg_pool2d", gradient), None, None)
         by_images = partial(of_means, ctx.calls, input_size=tuple(ctx.size))
@@ -120,7 +126,7 @@ class MaxUnpool2d(SingleLevel):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
         """Return the gradient by the input."""
-        arrays = _prepared(ctx, gradient)
+        arrays = prepared(ctx, gradient)
         if arrays is None:
             by_images = RULES["max_unpool2d"].backward(ctx, gradient)
         else:
@@ -128,7 +134,7 @@ class MaxUnpool2d(SingleLevel):
         return (*by_images, None, None, None, None)
 
 
-def _prepared(ctx: Any, gradient: Tensor) -> list[Array] | None:
+def prepared(ctx: Any, gradient: Tensor) -> list[Array] | None:
     """Return what was saved and the gradient as arrays; None if a rule is to be followed."""
     if is_dynamo_compiling():  # it follows gradients, too, with compiled autograd
         return None
@@ -139,4 +145,6 @@ def _prepared(ctx: Any, gradient: Tensor) -> list[Array] | None:
 def _by_rule(ctx: Any, operator: str, *gradients: Tensor | None) -> Gradients:
     """Return the gradients by operators of the dispatcher, for whoever wants to see them."""
     ctx.layer = numbers(ctx.calls.layer)
+    if isinstance(ctx.calls.layer, ConvolutionSpec):
+        ctx.layer = *ctx.layer, ctx.precision
     return RULES[operator].backward(ctx, *gradients)

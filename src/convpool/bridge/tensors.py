@@ -65,22 +65,17 @@ def arrays_of(
         return None, False
     arrays: list[Any] = []
     wanted = False
-    for tensor in tensors:
-        if tensor is None and len(arrays) == 2:
-            arrays.append(None)
-            continue
-        if (
-            tensor is None
-            or type(tensor) not in _PLAIN
-            or tensor.dtype not in dtypes
-            or not tensor.is_cpu
-        ):
-            return None, False
-        try:
-            arrays.append(tensor.numpy(force=True))
-        except (TypeError, RuntimeError):  # sparse, quantized, ...
-            return None, False
-        wanted = wanted or tensor.requires_grad
+    try:
+        for tensor in tensors:
+            if type(tensor) in _PLAIN and tensor.dtype in dtypes and tensor.is_cpu:  # type: ignore[union-attr]
+                arrays.append(tensor.numpy(force=True))  # type: ignore[union-attr]
+                wanted = wanted or tensor.requires_grad  # type: ignore[union-attr]
+            elif tensor is None and len(arrays) == 2:
+                arrays.append(None)
+            else:
+                return None, False
+    except (TypeError, RuntimeError):  # sparse, quantized, ...
+        return None, False
     return arrays, wanted and torch.is_grad_enabled()
 
 
@@ -110,8 +105,7 @@ def on_arrays(function: Callable[..., Any], arrays: Sequence[Any], *rest: Any, *
     if count == get_num_threads():
         result = function(*arrays, *rest, **named)
     else:
-        with using(count):
-            result = function(*arrays, *rest, **named)
+        result = using(count, function, *arrays, *rest, **named)
     ordered = True
     for array in arrays:
         if type(array) is ndarray and array.ndim > 2 and array.strides[-3] == array.itemsize:
@@ -122,11 +116,7 @@ def on_arrays(function: Callable[..., Any], arrays: Sequence[Any], *rest: Any, *
 def on_images(function: Callable[[Array], Any], images: Array) -> Any:
     """Return what `on_arrays` would for images (N, C, H, W) or (C, H, W), in half the time."""
     count = torch.get_num_threads()
-    if count == get_num_threads():
-        result = function(images)
-    else:
-        with using(count):
-            result = function(images)
+    result = function(images) if count == get_num_threads() else using(count, function, images)
     ordered = images.strides[-3] != images.itemsize
     if ordered and type(result) is ndarray and result.size:
         return from_numpy(result)

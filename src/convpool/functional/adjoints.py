@@ -20,7 +20,7 @@ from convpool.functional.calls import Call, Calls, remembered
 from convpool.spec import Conv2dSpec, MaxUnpool2dSpec
 
 # A sum over pixels asks nothing of the convolution, and a gather nothing of the unpooling.
-_any_convolution = remembered(lambda channels: Conv2dSpec(channels, channels, 1))
+_any_convolution = remembered(lambda channels: Conv2dSpec(channels, channels, 1), from_exact=True)
 _ANY_UNPOOLING = MaxUnpool2dSpec(1)
 
 

@@ -22,7 +22,7 @@ from convpool.functional.arrays import (
     ready,
 )
 from convpool.functional.calls import Call, Calls, calls_of
-from convpool.request import ConvolutionOperator, check_cells
+from convpool.request import check_cells
 from convpool.spec import (
     AvgPool2dSpec,
     ConvolutionSpec,
@@ -109,18 +109,21 @@ def convolve(
 
     `often` says that the weights meet a large batch, as in training, and are packed accordingly.
     """
-    call, given = calls.of(input), (input, weight, bias)
-    weight = call.fit("weight", weight, calls.weight_shape)
-    if bias is not None:
-        bias = call.fit("bias", bias, calls.bias_shape)
-    arrays = (call.batch(ready(input)), weight, bias)
-    if not often:
-        output: Array = call.carry_out(call.operator, arrays, out, given)
+    call = calls.of(input)
+    fitting = call.fit("weight", weight, calls.weight_shape)
+    added = None if bias is None else call.fit("bias", bias, calls.bias_shape)
+    operator: Any = call.operator
+    output: Array
+    if out is None and not often and not call.is_single:  # 0.4 us less than the long way
+        output = operator(ready(input), fitting, added)
         return output
-    operator = cast("ConvolutionOperator", call.operator)
-    packed = operator.pack(weight, bias)
-    trained: Array = call.carry_out(operator.run, (arrays[0], packed), out, given)
-    return trained
+    images, apart = call.batch(ready(input)), (input, weight, bias)
+    if often:
+        packed = operator.pack(fitting, added)
+        output = call.carry_out(operator.run, (images, packed), out, apart)
+    else:
+        output = call.carry_out(operator, (images, fitting, added), out, apart)
+    return output
 
 
 def pool(calls: Calls, input: Array, out: Array | None = None) -> Any:

@@ -60,7 +60,7 @@ def ready(array: Array) -> Array:
 
 def shape_of(argument: str, value: object) -> Shape:
     """Return the shape of a NumPy array."""
-    return check_ndarray(argument, value).shape
+    return value.shape if type(value) is np.ndarray else check_ndarray(argument, value).shape
 
 
 def check_sequence(argument: str, size: object) -> Sequence[object]:

@@ -1,5 +1,6 @@
 """A layer with its weights, for whoever calls it many times: checked and packed once."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from convpool.functional.arrays import SUMMED, Array, check_array, check_like, r
 from convpool.functional.calls import Call, Calls
 from convpool.kinds import functions_for
 from convpool.notation import parse_activation, parse_layer
+from convpool.precisions import checked, under
 from convpool.spec import Activation, ConvolutionSpec, LayerSpec, MaxUnpool2dSpec
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ def bind(
     weight: Array | None = None,
     bias: Array | None = None,
     activation: object = None,
+    *,
+    precision: str | None = None,
 ) -> "BoundConvolution | BoundPooling":
     """Return a layer that holds its weights and is called with images alone.
 
@@ -42,6 +46,8 @@ def bind(
         bias: (C_out,) of the weight's dtype, or None for none.
         activation: what follows a convolution: None, "relu", "relu6", "leaky_relu" (slope 0.01),
             ("leaky_relu", slope), or text such as "LeakyReLU(0.1)".
+        precision: of a convolution: "fast" or "strict", as in `convpool.precision`; that of the
+            context of each call if None.
 
     Returns:
         A function of images (N, C, H, W), or of one image (C, H, W), of the weight's dtype. For a
@@ -65,8 +71,10 @@ def bind(
         )
     weight, bias = _as_array("weight", weight), _as_array("bias", bias)
     if isinstance(spec, ConvolutionSpec):
-        return BoundConvolution(spec, weight, bias, parse_activation(activation))
-    for argument, value in (("weight", weight), ("bias", bias), ("activation", activation)):
+        follows = parse_activation(activation)
+        return BoundConvolution(spec, weight, bias, follows, precision=precision)
+    given = {"weight": weight, "bias": bias, "activation": activation, "precision": precision}
+    for argument, value in given.items():
         if value is not None:
             raise ArgumentError(argument, value, f"left out for {spec}")
     return BoundPooling(spec)
@@ -82,6 +90,7 @@ class BoundConvolution:
         bias: Array | None,
         activation: Activation,
         *,
+        precision: str | None = None,
         copies: bool = True,
     ) -> None:
         """Check and keep the arrays; `copies=False` is for those that know when theirs change."""
@@ -97,6 +106,7 @@ class BoundConvolution:
         _check_activation(activation, dtype)
         self.layer = layer
         self.activation = activation
+        self.precision = None if precision is None else checked("precision", precision)
         own = _own if copies else ready
         self._weight = own(weight)
         self._bias = None if bias is None else own(bias)
@@ -124,14 +134,20 @@ class BoundConvolution:
         packed = call.packed
         if packed is None:
             packed = self._pack(call)
-        run = cast("ConvolutionOperator", call.operator).run
+        operator: Any = call.operator
+        run, mode = operator.run, self.precision
+        if mode is not None:
+            run = partial(under, mode, run)
+        output: Array
         if out is None and residual is None and not call.is_single:  # 0.4 us less than the long way
-            return run(ready(input), packed, activation=self.activation)
+            output = run(ready(input), packed, activation=self.activation)
+            return output
         images = call.batch(ready(input))
         options: dict[str, Any] = {"activation": self.activation}
         if residual is not None:
             options["residual"] = call.batch(call.fit("residual", residual, call.output_shape))
-        return cast("Array", call.carry_out(run, (images, packed), out, (input, residual), options))
+        output = call.carry_out(run, (images, packed), out, (input, residual), options)
+        return output
 
     def _pack(self, call: Call) -> object:
         """Keep for a call what its operator packed, or what one with an equal packing did.
@@ -146,11 +162,13 @@ class BoundConvolution:
         return call.packed
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BoundConvolution, (self.layer, self._weight, self._bias, self.activation)
+        held = self.layer, self._weight, self._bias, self.activation
+        return partial(BoundConvolution, precision=self.precision), held
 
     def __repr__(self) -> str:
         follows = "" if self.activation.is_identity else f", {self.activation}"
-        return f"<bound {self.layer}, {self._weight.dtype}{follows}>"
+        mode = "" if self.precision is None else f", precision={self.precision!r}"
+        return f"<bound {self.layer}, {self._weight.dtype}{follows}{mode}>"
 
 
 class BoundPooling:

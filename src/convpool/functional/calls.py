@@ -9,7 +9,7 @@ what is an error.
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
 from types import NoneType
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,8 +28,6 @@ from convpool.functional.outputs import check_out, is_in_order
 from convpool.request import Operator
 from convpool.spec import ConvolutionSpec, LayerSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import whole
-
-Value = TypeVar("Value")
 
 _MOST_CALLS = 4096
 _MOST_LAYERS = 1024
@@ -161,27 +159,31 @@ class Calls:
         self._kept[key] = call
 
 
-def remembered(build: Callable[..., LayerSpec]) -> Callable[..., Calls]:
-    """Return a function that builds a layer from its arguments and keeps it, with its calls."""
-    return kept(lambda *arguments: Calls(build(*arguments)))
+def remembered(
+    build: Callable[..., LayerSpec], *, from_exact: bool = False
+) -> Callable[..., Calls]:
+    """Return a function that builds a layer from its arguments and keeps it, with its calls.
 
-
-def kept(build: Callable[..., Value]) -> Callable[..., Value]:
-    """Return a function that builds a value from its arguments and keeps it.
-
-    (1, 1) and (True, 1.0) are equal and hash alike, though only one of them is a stride. So only
-    arguments whose types are plain, down to the numbers in pairs, are looked up.
+    `from_exact` says that the first argument is an array's shape, a number of ours, or a layer.
     """
-    remember = lru_cache(maxsize=_MOST_LAYERS, typed=True)(build)
-
-    def found(first: Any, *rest: Any) -> Value:
-        # Most often the first argument is a pair or a shape, and the rest are single.
-        if _is_exact(first) and (_SCALARS.issuperset(map(type, rest)) or all(map(_is_exact, rest))):
-            return remember(first, *rest)
-        return build(first, *rest)
-
+    remember = lru_cache(maxsize=_MOST_LAYERS, typed=True)(
+        lambda *arguments: Calls(build(*arguments))
+    )
     _CACHES.append(remember.cache_clear)
-    return found
+
+    # (1, 1) and (True, 1.0) are equal and hash alike, though only one of them is a stride. So only
+    # arguments whose types are plain, down to the numbers in pairs, are looked up.
+    def found(*arguments: Any) -> Calls:
+        if _SCALARS.issuperset(map(type, arguments)) or all(map(_is_exact, arguments)):
+            return remember(*arguments)
+        return Calls(build(*arguments))
+
+    def found_from_exact(first: Any, *rest: Any) -> Calls:
+        if _SCALARS.issuperset(map(type, rest)) or all(map(_is_exact, rest)):
+            return remember(first, *rest)
+        return Calls(build(first, *rest))
+
+    return found_from_exact if from_exact else found
 
 
 def exact(argument: str, size: object) -> Shape:
@@ -230,4 +232,4 @@ _OPERATIONS = {
 
 _CACHES: list[Callable[[], None]] = [plan.cache_clear]
 
-calls_of = remembered(lambda layer: layer)
+calls_of = remembered(lambda layer: layer, from_exact=True)

@@ -6,6 +6,7 @@ from convpool.functional.apply import convolve
 from convpool.functional.arrays import Array, shape_of
 from convpool.functional.layers import conv2d_calls, conv_transpose2d_calls
 from convpool.kinds import functions_for
+from convpool.precisions import under
 from convpool.spec.arguments import IntOrPair, PaddingLike
 
 
@@ -20,6 +21,7 @@ def conv2d(
     *,
     padding_mode: str = "zeros",
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """Apply a 2-D convolution (cross-correlation, as in `torch.nn.functional.conv2d`).
 
@@ -38,6 +40,8 @@ def conv2d(
         padding_mode: what padding pixels hold.
         out: an array to be filled and returned instead of a new one: of the result's shape and
             dtype, aligned, apart from the other arrays.
+        precision: "fast" or "strict", as in `convpool.precision`; that of the running context if
+            None. Of tensors, it is the gradients' too.
 
     Returns:
         (N, C_out, OH, OW), or (C_out, OH, OW) for one image, of the input's dtype, with
@@ -66,10 +70,13 @@ def conv2d(
             groups,
             padding_mode=padding_mode,
             out=out,
+            precision=precision,
         )
         return handed_on
     shape, biased = shape_of("weight", weight), bias is not None
     calls = conv2d_calls(shape, stride, padding, dilation, groups, padding_mode, biased)
+    if precision is not None:
+        return under(precision, convolve, calls, input, weight, bias, out)
     return convolve(calls, input, weight, bias, out)
 
 
@@ -84,6 +91,7 @@ def conv_transpose2d(
     dilation: IntOrPair = 1,
     *,
     out: Array | None = None,
+    precision: str | None = None,
 ) -> Array:
     """Apply a 2-D transposed convolution, as `torch.nn.functional.conv_transpose2d` does.
 
@@ -97,6 +105,7 @@ def conv_transpose2d(
         groups: blocks of channels that don't see each other.
         dilation: pixels between the taps of a stamp.
         out: an array to be filled and returned, as for `conv2d`.
+        precision: "fast", "strict" or None, as for `conv2d`.
 
     Returns:
         (N, C_out, OH, OW), or (C_out, OH, OW) for one image, of the input's dtype, with
@@ -112,9 +121,20 @@ def conv_transpose2d(
     """
     if type(input) is not ndarray and (other := functions_for(input)) is not None:
         handed_on: Array = other.conv_transpose2d(
-            input, weight, bias, stride, padding, output_padding, groups, dilation, out=out
+            input,
+            weight,
+            bias,
+            stride,
+            padding,
+            output_padding,
+            groups,
+            dilation,
+            out=out,
+            precision=precision,
         )
         return handed_on
     shape, biased = shape_of("weight", weight), bias is not None
     calls = conv_transpose2d_calls(shape, stride, padding, output_padding, groups, dilation, biased)
+    if precision is not None:
+        return under(precision, convolve, calls, input, weight, bias, out)
     return convolve(calls, input, weight, bias, out)

@@ -73,8 +73,8 @@ def _check_weight(shape: Shape, expected: str) -> None:
         raise ArgumentError("shape of weight", shape, f"{expected}, each at least 1")
 
 
-conv2d_calls = remembered(conv2d_spec)
-conv_transpose2d_calls = remembered(conv_transpose2d_spec)
+conv2d_calls = remembered(conv2d_spec, from_exact=True)
+conv_transpose2d_calls = remembered(conv_transpose2d_spec, from_exact=True)
 max_pool2d_calls = remembered(MaxPool2dSpec)
 avg_pool2d_calls = remembered(AvgPool2dSpec)
 max_unpool2d_calls = remembered(MaxUnpool2dSpec)

@@ -38,11 +38,15 @@ def prepare(request: Request) -> Callable[..., Array]:
             _over_channels()(by_image(gradient.transpose(0, 2, 3, 1)), sums, threads=threads)
         else:
             _over_planes()(by_plane(gradient), sums.reshape(-1), threads=threads)
-        result: Array = sums.sum(axis=0)
+        if out is None and number == dtype:
+            result = np.empty(sums.shape[1], dtype)
+            _over_images().serial(sums, result)  # NumPy takes 3 us for the sum and the cast
+            return result
+        totals: Array = sums.sum(axis=0)
         with np.errstate(over="ignore"):  # what is too large for a half is infinite
             if out is None:
-                return result.astype(dtype)
-            out[...] = result
+                return totals.astype(dtype)
+            out[...] = totals
         return out
 
     return run
@@ -68,6 +72,21 @@ def _over_planes() -> Kernel:
             sums[plane] = total
 
     return Kernel(add, variant="bias-planes")
+
+
+@cache
+def _over_images() -> Kernel:
+    """Return the kernel for the sums of images (N, C) and what they come to (C,)."""
+
+    def add(sums, result):
+        images, channels = sums.shape
+        for channel in range(channels):
+            total = 0.0
+            for image in range(images):
+                total += sums[image, channel]
+            result[channel] = total
+
+    return Kernel(add, variant="bias-images")
 
 
 @cache

@@ -95,7 +95,7 @@ class _OverPlanes:
         places = np.ascontiguousarray(indices)
         known, scratch_bytes = self._known(result.shape[0] * result.shape[1])
         record = known.copy()
-        _tell(record, gradient, places, result, threads=False)
+        _tell.serial(record, gradient, places, result)
         scratch = None
         if scratch_bytes:
             scratch = memory.scratch(MOST * scratch_bytes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,8 @@ def over_planes(
         stack = _in_stack(images.shape[0] * images.shape[1], plane_bytes) if tiled else 1
         threads = images.size >= WORTH_THREADS
         for kernel in kernels:
-            if not kernel(images, output, *fixed, (*shape, stack), threads=threads):
+            run = partial(kernel, threads=True) if threads else kernel.serial
+            if not run(images, output, *fixed, (*shape, stack)):
                 break
 
     return reduce

@@ -19,6 +19,7 @@ import torch
 from convpool.nn import functional
 from convpool.nn.modules import (
     AvgPool2d,
+    BatchNorm2d,
     Conv2d,
     ConvTranspose2d,
     LazyConv2d,
@@ -29,6 +30,7 @@ from convpool.nn.modules import (
 
 __all__ = [
     "AvgPool2d",
+    "BatchNorm2d",
     "Conv2d",
     "ConvTranspose2d",
     "LazyConv2d",

@@ -9,6 +9,7 @@ from torch import fx
 from torch.fx.passes.shape_prop import TensorMetadata
 from torch.nn import BatchNorm2d, Module
 
+from convpool.nn import modules
 from convpool.nn.activations import activation_of
 from convpool.nn.modules import Conv2d, ConvTranspose2d
 from convpool.request import NO_ACTIVATION
@@ -21,6 +22,7 @@ HOOKS = (
     *("_forward_hooks_always_called", "_is_full_backward_hook"),
 )
 """Attributes of a module that say what is called along with it, and how."""
+_NORMS = (BatchNorm2d, modules.BatchNorm2d)
 _SUMS = (operator.add, operator.iadd, torch.add)
 _METHODS_OF_SUMS = ("add", "add_")
 _KNOWN = ("torch", "_operator", "builtins", "math", "convpool")
@@ -101,7 +103,9 @@ def _reader(traced: fx.GraphModule, node: fx.Node) -> fx.Node | None:
 
 def _norm(module: Module | None) -> BatchNorm2d | None:
     """Return a module if it is a norm by numbers that are known."""
-    if type(module) is not BatchNorm2d or not is_plain(module) or module.training:
+    if not isinstance(module, BatchNorm2d) or type(module) not in _NORMS:
+        return None
+    if not is_plain(module) or module.training:
         return None
     return None if module.running_mean is None or module.running_var is None else module
 

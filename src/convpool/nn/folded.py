@@ -38,9 +38,11 @@ class Folded(Packed):
         packing = None if weight is None else self._kept()
         if weight is None or packing is None:
             return None
-        bias, last = self._parameters.get("bias"), self.activation
+        bias, last, mode = self._parameters.get("bias"), self.activation, self.precision
         try:
-            return packing.convolve(input, weight, bias, spec, layer, last, residual)
+            return packing.convolve(
+                input, weight, bias, spec, layer, last, residual, precision=mode
+            )
         except ArgumentError:  # the residual is to stretch, though it wasn't on the sample
             return None
 
@@ -83,7 +85,8 @@ class FoldedConvTranspose2d(Folded, ConvTranspose2d):
         output = self._by_kept(input, conv_transpose2d_spec, layer, residual)
         if output is not None:
             return output
-        output = conv_transpose2d(input, self.weight, self.bias, *layer)
+        weight, bias = self.weight, self.bias
+        output = conv_transpose2d(input, weight, bias, *layer, precision=self.precision)
         return self._finished(output, residual)
 
 

@@ -1,5 +1,6 @@
 """The layers: PyTorch's own modules, whose forward goes through the functions of `bridge`."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,13 @@ from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
 from convpool.bridge import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, max_unpool2d
+from convpool.bridge.norm import batch_norm
 from convpool.bridge.packing import Packing
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.precisions import checked
 
-for _name in ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"):
+_NAMES = "avg_pool2d", "batch_norm", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"
+for _name in _NAMES:
     torch.fx.wrap(_name)  # one node in a model that is traced
 
 
@@ -20,18 +24,31 @@ class Packed(torch.nn.Module):
     """A convolution that, in evaluation without gradients, keeps its weights packed.
 
     What is packed is no state: it isn't saved or copied, and `train()` drops it.
+
+    Beside PyTorch's arguments a convolution takes `precision`: "fast" or "strict", as in
+    `convpool.precision`, forward and backward; None for that of the context of each call.
     """
 
+    precision: str | None = None
     _packing: Packing | None = None
+
+    def __init__(self, *arguments: Any, precision: str | None = None, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        if precision is not None:
+            self.precision = checked("precision", precision)
+
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        mode = "" if self.precision is None else f", precision={self.precision!r}"
+        return super().extra_repr() + mode
 
     def _kept(self) -> Packing | None:
         """Return what holds the packed weights, or None if they mustn't be kept now."""
         if self.training:
             return None
-        packing = self.__dict__.get("_packing")
-        if packing is None:
-            packing = self.__dict__["_packing"] = Packing()
-        return packing
+        if self._packing is None:
+            self.__dict__["_packing"] = Packing()
+        return self._packing
 
     def train(self, mode: bool = True) -> "Packed":
         """Set training, or evaluation."""
@@ -60,7 +77,9 @@ class Conv2d(Packed, torch.nn.Conv2d):
         packing = self._kept()
         if packing is not None:
             layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-            output = packing.convolve(input, weight, bias, conv2d_spec, layer)
+            output = packing.convolve(
+                input, weight, bias, conv2d_spec, layer, precision=self.precision
+            )
             if output is not None:
                 return output
         return self._conv_forward(input, weight, bias)
@@ -75,6 +94,7 @@ class Conv2d(Packed, torch.nn.Conv2d):
             self.dilation,
             self.groups,
             padding_mode=self.padding_mode,
+            precision=self.precision,
         )
 
 
@@ -96,10 +116,13 @@ class ConvTranspose2d(Packed, torch.nn.ConvTranspose2d):
             weight = own.get("weight")
             if weight is not None:
                 bias, spec = own.get("bias"), conv_transpose2d_spec
-                output = packing.convolve(input, weight, bias, spec, layer)
+                output = packing.convolve(
+                    input, weight, bias, spec, layer, precision=self.precision
+                )
                 if output is not None:
                     return output
-        return conv_transpose2d(input, self.weight, self.bias, *layer)
+        mode = self.precision
+        return conv_transpose2d(input, self.weight, self.bias, *layer, precision=mode)
 
     def _layer(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[Any, ...]:
         """Return the arguments after the bias."""
@@ -115,6 +138,12 @@ class ConvTranspose2d(Packed, torch.nn.ConvTranspose2d):
                 self.dilation,  # type: ignore[arg-type]
             )
         return self.stride, self.padding, tuple(extra), self.groups, self.dilation
+
+
+for _kind in (Conv2d, ConvTranspose2d):  # which `help` prints, and `torch.nn.utils.skip_init` reads
+    _own = inspect.Parameter("precision", inspect.Parameter.KEYWORD_ONLY, default=None)
+    _theirs = inspect.signature(getattr(torch.nn, _kind.__name__)).parameters.values()
+    setattr(_kind, "__signature__", inspect.Signature([*_theirs, _own]))  # noqa: B010 (for mypy)
 
 
 class MaxPool2d(torch.nn.MaxPool2d):
@@ -174,6 +203,36 @@ class MaxUnpool2d(torch.nn.MaxUnpool2d):
         """Return each value at its index, and zeros elsewhere."""
         return max_unpool2d(
             input, indices, self.kernel_size, self.stride, self.padding, output_size
+        )
+
+
+class BatchNorm2d(torch.nn.BatchNorm2d):
+    """`torch.nn.BatchNorm2d`, in training carried out by a kernel: it takes a third of a step.
+
+    Example:
+        >>> images = BatchNorm2d(3)(torch.randn(16, 3, 8, 8))
+        >>> images.mean().abs() < 1e-5
+        tensor(True)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return (N, C, H, W) of mean 0 and variance 1 in each channel, times weight plus bias."""
+        self._check_input_dim(input)
+        count, momentum = self.num_batches_tracked, self.momentum
+        if self.training and self.track_running_stats and count is not None:
+            count.add_(1)
+            momentum = 1.0 / float(count) if momentum is None else momentum
+        mean, variance = self.running_mean, self.running_var
+        follows = self.track_running_stats or not self.training
+        return batch_norm(
+            input,
+            mean if follows else None,
+            variance if follows else None,
+            self.weight,
+            self.bias,
+            self.training or (mean is None and variance is None),
+            0.0 if momentum is None else momentum,
+            self.eps,
         )
 
 

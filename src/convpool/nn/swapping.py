@@ -7,16 +7,18 @@ from typing import Any
 
 import torch
 from torch.nn import Module
+from torch.nn.modules.conv import _ConvNd
 
 from convpool.bridge.tensors import FLOATS
 from convpool.errors import ArgumentTypeError
 from convpool.nn import modules
+from convpool.precisions import checked
 
 SWAPS: dict[type[Module], type[Module]] = {
     getattr(torch.nn, name): getattr(modules, name)
     for name in (
         *("Conv2d", "ConvTranspose2d", "LazyConv2d", "LazyConvTranspose2d"),
-        *("MaxPool2d", "AvgPool2d", "MaxUnpool2d"),
+        *("MaxPool2d", "AvgPool2d", "MaxUnpool2d", "BatchNorm2d"),
     )
 }
 MARK = "_convpool_replaced"
@@ -42,8 +44,8 @@ class Report:
         return "\n".join(lines)
 
 
-def accelerate(model: Module, *, copy: bool = False) -> Report:
-    """Swap a model's convolution and pooling layers for convpool's, which compute the same.
+def accelerate(model: Module, *, copy: bool = False, precision: str | None = None) -> Report:
+    """Swap a model's convolutions, pooling layers and norms for convpool's, which compute the same.
 
     Parameters, buffers, hooks and names stay what they are, so optimizers and checkpoints go on.
 
@@ -51,12 +53,15 @@ def accelerate(model: Module, *, copy: bool = False) -> Report:
         model: any module.
         copy: leave the model alone and swap in a copy of its modules, which shares parameters and
             buffers with it.
+        precision: of the convolutions that are swapped, forward and backward: "fast" or "strict",
+            as in `convpool.precision`; that of the context of each call if None.
 
     Returns:
         The report, with the model in it.
 
     Raises:
         ArgumentTypeError: it isn't a module.
+        ArgumentError: there is no such precision.
 
     Example:
         >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
@@ -66,6 +71,8 @@ def accelerate(model: Module, *, copy: bool = False) -> Report:
         'convpool.nn.modules'
     """
     check_module(model)
+    if precision is not None:
+        checked("precision", precision)
     if copy:
         shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
         model = copying.deepcopy(model, shared)
@@ -76,6 +83,8 @@ def accelerate(model: Module, *, copy: bool = False) -> Report:
         if ours is not None and reason is None:
             module.__dict__[MARK] = type(module)
             module.__class__ = ours  # as PyTorch's lazy modules do: all that hangs on it stays
+            if precision is not None and isinstance(module, _ConvNd):
+                module.__dict__["precision"] = precision
             swapped.append(name)
         elif reason is not None:
             left.append((name, reason))
@@ -95,6 +104,7 @@ def restore(model: Module) -> Module:
         replaced = module.__dict__.pop(MARK, None)
         module.__dict__.pop("_packing", None)
         if replaced is not None:
+            module.__dict__.pop("precision", None)
             became = getattr(replaced, "cls_to_become", None)
             grown = type(module) is not SWAPS[replaced]  # a lazy one that has met its images
             module.__class__ = became if grown and became is not None else replaced

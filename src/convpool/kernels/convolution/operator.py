@@ -206,7 +206,7 @@ class Convolution:
             direct = cuts.direct
         known = weights, bias, distance, direct
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
-        record = told(record, images, out, scratch, known, threads=False)
+        record = told.serial(record, images, out, scratch, known)
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
             record[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)

@@ -41,9 +41,9 @@ class SmallConvolution:
         self._dtype = np.dtype(request.dtype)
         self._shape = spec.out_channels, rows.output, columns.output
         self._no_bias = np.zeros(spec.out_channels, self._dtype)
-        self._numbers = (
-            *(spec.groups, rows.before, columns.before),
-            *(*spec.stride, *spec.dilation),
+        # An array is handed over in half the time that a tuple takes.
+        self._numbers = np.array(
+            [spec.groups, rows.before, columns.before, *spec.stride, *spec.dilation], np.int64
         )
 
     def pack(self, weight: Array, bias: Array | None) -> Packed:
@@ -75,7 +75,7 @@ class SmallConvolution:
         last = memory.is_channels_last(input) if out is None else not out.flags.c_contiguous
         output = memory.empty(shape, self._dtype) if out is None or last else out
         added = output if residual is None else np.ascontiguousarray(residual)
-        _kernel()(
+        _kernel().serial(
             images,
             weight,
             bias,
@@ -85,7 +85,6 @@ class SmallConvolution:
             residual is not None,
             activation.slope,
             activation.ceiling,
-            threads=False,
         )
         if not last:
             return output

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from convpool.kernels.convolution.cuts import sources
 from convpool.kernels.jit import Program
 from convpool.kernels.weight_gradient.blocking import Blocking, Problem, block
 from convpool.kernels.weight_gradient.program import finish_program, sum_program
-from convpool.kernels.weight_gradient.record import Record
+from convpool.kernels.weight_gradient.record import Record, told
 
 Array = NDArray[Any]
 
@@ -187,17 +187,16 @@ class Cuts:
 
     def told(
         self,
-        addresses: tuple[int, ...],
-        strides: tuple[int, ...],
+        arrays: tuple[Array, ...],
         doubts: Array,  # noqa: ARG002 (others have some)
+        *,
+        is_column: bool,
     ) -> Array:
-        """Return the record of a call, on arrays with these addresses and strides.
+        """Return the record of a call: see `record.told`.
 
-        What puts a result in doubt is counted in `doubts`.
+        What puts its result in doubt is counted in `doubts`.
         """
-        record = self.record.copy()
-        record[: len(addresses) + len(strides)] = [*addresses, *strides]
-        return record
+        return cast("Array", told.serial(self.record, *arrays, is_column))
 
     def trusts(self, doubts: Array, result: Array) -> bool:  # noqa: ARG002
         """Tell whether a result is as it should be."""

@@ -67,8 +67,10 @@ class WeightGradient:
         else:
             result.fill(0)
         if out is None:
+            if self._dtype == self._number:
+                return result
             with np.errstate(over="ignore"):  # what is too large for a half is infinite
-                return result.astype(self._dtype, copy=False)
+                return result.astype(self._dtype)
         if result is not out:
             with np.errstate(over="ignore"):
                 out[...] = result
@@ -95,9 +97,8 @@ class WeightGradient:
         scratch = memory.scratch(MOST * known.scratch_bytes)
         sums = memory.scratch(known.parts * known.sums_part)
         arrays = images, gradient, scratch, sums, result
-        addresses = tuple(array.ctypes.data for array in arrays)
         doubts = np.zeros(2, np.int64)
-        record = cuts.told(addresses, (*self._strides(images), *self._strides(gradient)), doubts)
+        record = cuts.told(arrays, doubts, is_column=self._is_flat and images.shape[3] == 1)
         summing, finishing = cuts.programs
         threads = self._is_worth_threads(images)
         summing(record, cuts.units, threads=threads)
@@ -108,12 +109,6 @@ class WeightGradient:
 
     def _is_worth_threads(self, images: Array) -> bool:
         return len(images) * self._products >= _WORTH_THREADS
-
-    def _strides(self, images: Array) -> tuple[int, int, int, int]:
-        by_image, by_channel, by_row, by_column = images.strides
-        if self._is_flat and images.shape[3] == 1:
-            by_column = by_row
-        return by_image, by_channel, by_row, by_column
 
     def _ways(self, batch: int) -> list[Cuts]:
         """Return the ways to compute it, the best first; the last one bears everything."""

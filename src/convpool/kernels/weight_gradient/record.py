@@ -2,11 +2,14 @@
 
 from typing import NamedTuple
 
+from convpool.kernels.jit import Kernel
+from convpool.kernels.simd import address
+
 
 class Record(NamedTuple):
     """The numbers of one call; strides and distances are in bytes.
 
-    The first ones are those of a call's arrays, in this order: see `operator`.
+    The first ones are those of a call's arrays, in this order: see `told`.
     """
 
     images: int = 0
@@ -94,3 +97,19 @@ class Record(NamedTuple):
     """From chunk to chunk of the sums, from one block of filters and from one part to the next."""
     sums_block: int = 0
     sums_part: int = 0
+
+
+def _told(record, images, gradient, scratch, sums, result, is_column):  # type: ignore[no-untyped-def]  # compiled
+    told = record.copy()
+    told[0], told[1] = address(images), address(gradient)
+    told[2], told[3], told[4] = address(scratch), address(sums), address(result)
+    for axis in range(4):
+        told[5 + axis], told[9 + axis] = images.strides[axis], gradient.strides[axis]
+    if is_column:
+        told[8], told[12] = told[7], told[11]
+    return told
+
+
+told = Kernel(_told, variant="told-weight-gradient")
+"""Returns a record's copy with the addresses and strides of a call's arrays (4 us less than in
+Python); where planes that are read as one long row are a column, its steps are those of rows."""

@@ -275,15 +275,14 @@ class AmxCuts(Cuts):
         """Return images, or a gradient, with the pixels of a row side by side."""
         return in_planes(images, self.number, self.machine.vector // _FLOAT)
 
-    def told(self, addresses: tuple[int, ...], strides: tuple[int, ...], doubts: Array) -> Array:
-        """Return the record of a call, on arrays with these addresses and strides."""
-        record = super().told(addresses, strides, doubts)
+    def told(self, arrays: tuple[Array, ...], doubts: Array, *, is_column: bool) -> Array:
+        """Return the record of a call."""
+        record = super().told(arrays, doubts, is_column=is_column)
         record[len(Record._fields)] = doubts.ctypes.data
         first = len(Record._fields) + len(Operands._fields)
-        for name, stride in zip(
-            ("channel_stride", "row_stride", "column_stride"), strides[1:4], strict=True
-        ):
-            record[first + Panel._fields.index(name)] = stride
+        for name in ("channel_stride", "row_stride", "column_stride"):
+            there, here = first + Panel._fields.index(name), Record._fields.index(name)
+            record[there] = record[here]
         return record
 
     def trusts(self, doubts: Array, result: Array) -> bool:

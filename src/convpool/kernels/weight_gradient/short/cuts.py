@@ -181,9 +181,9 @@ class ShortCuts(Cuts):
         known[Record._fields.index("scratch_bytes")] = place + _LINE
         return np.concatenate([known, np.array(told, np.int64)])
 
-    def told(self, addresses: tuple[int, ...], strides: tuple[int, ...], doubts: Array) -> Array:
-        """Return the record of a call, on arrays with these addresses and strides."""
-        record = super().told(addresses, strides, doubts)
+    def told(self, arrays: tuple[Array, ...], doubts: Array, *, is_column: bool) -> Array:
+        """Return the record of a call."""
+        record = super().told(arrays, doubts, is_column=is_column)
         record[len(Record._fields)] = doubts.ctypes.data
         return record
 

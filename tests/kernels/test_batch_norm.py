@@ -1,0 +1,92 @@
+"""Batch normalisation and its gradients against float64's."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convpool.kernels import batch_norm
+from convpool.threads import MOST, using
+
+EPS = 1e-5
+SHAPES = [
+    (1, 1, 1, 2),
+    (3, 5, 7, 9),
+    (2, 3, 40, 52),
+    (1, 2, 1, 1025),
+    (2, 3, 4, 16),
+    (4, 16, 32, 32),
+]
+Numbers = NDArray[np.float64]
+
+
+def truth(x: Numbers, w: Numbers, b: Numbers, g: Numbers) -> list[Numbers]:
+    """Output, mean, variance, and the gradients by images, weight and bias, as they are defined."""
+    axes = (0, 2, 3)
+    mean, variance = x.mean(axes), x.var(axes)
+    inverse = 1 / np.sqrt(variance + EPS)
+    normal = (x - mean[:, None, None]) * inverse[:, None, None]
+    along, total = (g * normal).mean(axes), g.mean(axes)
+    apart = g - total[:, None, None] - normal * along[:, None, None]
+    output = normal * w[:, None, None] + b[:, None, None]
+    by_images = apart * (w * inverse)[:, None, None]
+    return [output, mean, variance, by_images, (g * normal).sum(axes), g.sum(axes)]
+
+
+def case(shape: tuple[int, ...], dtype: str, offset: float = 0.0) -> list[NDArray[np.float64]]:
+    shapes = shape, shape[1:2], shape[1:2], shape
+    random = np.random.default_rng(0)
+    images, *others = (random.standard_normal(each).astype(dtype) for each in shapes)
+    return [images + np.dtype(dtype).type(offset), *others]
+
+
+def found(x: Numbers, w: Numbers, b: Numbers, g: Numbers) -> list[Numbers]:
+    output, mean, variance = batch_norm.normalize(x, w, b, EPS)
+    return [output, mean, variance, *batch_norm.gradients(g, x, w, EPS, (mean, variance))]
+
+
+def error(one: Numbers, other: Numbers) -> float:
+    return float(np.abs(one - other).max() / max(np.sqrt((other**2).mean()), 1e-30))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 5e-6), ("float64", 1e-12)])
+def test_against_float64(shape: tuple[int, ...], dtype: str, bound: float) -> None:
+    arrays = case(shape, dtype)
+    expected = truth(*(array.astype(np.float64) for array in arrays))
+    for one, other in zip(found(*arrays), expected, strict=True):
+        assert one.shape == other.shape
+        scale = 1.0 if shape[-1] > 2 else 100.0  # two numbers: the gradient is what cancels
+        assert error(one, other) < bound * scale
+
+
+def test_far_from_zero() -> None:
+    """The variance isn't what is left of large squares: 10,000 deviations from 0."""
+    arrays = case((8, 3, 33, 35), "float32", 1e4)
+    expected = truth(*(array.astype(np.float64) for array in arrays))
+    for one, other in zip(found(*arrays), expected, strict=True):
+        assert error(one, other) < 1e-5
+
+
+def test_the_same_bits_by_any_number_of_threads() -> None:
+    arrays = case((4, 16, 32, 32), "float32")
+    one, other = using(1, found, *arrays), using(MOST, found, *arrays)
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_what_is_not_finite_spoils_its_channel_alone() -> None:
+    x, w, b, g = case((2, 3, 5, 5), "float32")
+    x[0, 0, 1, 1], x[1, 1, 2, 2] = np.nan, np.inf
+    output, *_ = found(x, w, b, g)
+    assert np.isnan(output[:, 0]).all()
+    assert np.isnan(output[1, 1, 2, 2])
+    assert np.isfinite(output[:, 2]).all()
+
+
+def test_equal_numbers() -> None:
+    x, w, b, g = case((2, 3, 5, 5), "float32")
+    x[:] = 0.1
+    output, _, variance, *_ = found(x, w, b, g)
+    assert (variance >= 0).all()
+    assert (variance < 1e-14).all()
+    np.testing.assert_allclose(output, np.broadcast_to(b[:, None, None], x.shape), atol=1e-4)
