@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import first_call, network_commands, sweep
-from benchmarks.cases import LAYOUTS, Case, Layout, all_cases, select, training
-from benchmarks.means import counted, means_from
+from benchmarks.cases import Case, all_cases, select, training
+from benchmarks.means import means_from
 from benchmarks.peers import chosen
-from benchmarks.race import QUICK, Pace
+from benchmarks.report.command import report
 from benchmarks.run import Order, Report, run
-from benchmarks.tables import error_table, groups, heading, line_table, mean_table
+from benchmarks.tables import error_table, groups, line_table, mean_table
 from benchmarks.terminal import (
     Batch,
     Images,
@@ -25,17 +25,22 @@ from benchmarks.terminal import (
     Layouts,
     Match,
     Peers,
+    Precision,
     Quick,
     Rounds,
     Threads,
     end,
     image_counts,
     open_console,
-    progress,
     thread_counts,
 )
+from convpool.bench.cases import LAYOUTS, Layout
+from convpool.bench.machine import counted, heading
+from convpool.bench.race import QUICK, Pace
+from convpool.cli.progress import progress
 from convpool.errors import ArgumentError, ConvpoolError
 from convpool.files import write_whole
+from convpool.precisions import FAST, checked
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -50,6 +55,7 @@ def layers(
     rounds: Rounds = Pace.rounds,
     quick: Quick = False,
     peers: Peers = None,
+    precision: Precision = FAST,
     json_to: Json = None,
     picture_to: Annotated[
         Path | None, typer.Option("--picture", help="Draw to this .png or .svg file.")
@@ -60,14 +66,15 @@ def layers(
         return
     pace = QUICK if quick else Pace(rounds=rounds)
     order = _order(threads, batch, layout, match, peers, pace)
+    order = replace(order, precision=checked("--precision", precision))
     console = open_console()
-    report = _carried_out(order)
-    _print(report, console, json_to)
+    found = _carried_out(order)
+    _print(found, console, json_to)
     if picture_to is not None:
         from benchmarks import picture  # matplotlib may be missing
 
-        picture.draw(report.means, report.machine.cpu, picture_to)
-    end(report, console)
+        picture.draw(found.means, found.machine.cpu, picture_to)
+    end(found, console)
 
 
 @app.command()
@@ -86,21 +93,29 @@ def backward(
     order = _order(threads, "table", layout, match, "torch", pace)
     cases = training(order.cases, sizes)
     order, console = replace(order, cases=cases, batches=tuple(map(str, sizes))), open_console()
-    report = _carried_out(order)
-    _print(report, console, json_to)
-    end(report, console)
+    found = _carried_out(order)
+    _print(found, console, json_to)
+    end(found, console)
 
 
 @app.command()
 def accuracy(
-    match: Match = "", peers: Peers = None, batch: Batch = "table", layout: Layouts = "nchw"
+    match: Match = "",
+    peers: Peers = None,
+    batch: Batch = "table",
+    layout: Layouts = "nchw",
+    precision: Precision = FAST,
+    json_to: Json = None,
 ) -> None:
     """Print the errors against float64 alone: largest error over the output's root mean square."""
     order = _order("1", batch, layout, match, peers, None)
-    report, console = _carried_out(order), open_console()
-    for title, lines in groups(report):
+    order = replace(order, precision=checked("--precision", precision))
+    found, console = _carried_out(order), open_console()
+    for title, lines in groups(found):
         console.print(error_table(title, lines), "")
-    end(report, console)
+    if json_to is not None:
+        write_whole(json_to, found.to_json())
+    end(found, console)
 
 
 @app.command()
@@ -128,6 +143,7 @@ def first_calls() -> None:
 
 app.command("networks")(network_commands.networks)
 app.command("training")(network_commands.training)
+app.command("report")(report)
 
 
 @app.command("picture")
@@ -175,14 +191,14 @@ def _sweeps(
         open_console().print(table(swept, count), "")
 
 
-def _print(report: Report, console: Console, json_to: Path | None) -> None:
-    console.print(heading(report.machine, report.limits), "")
-    for title, lines in groups(report):
+def _print(found: Report, console: Console, json_to: Path | None) -> None:
+    console.print(heading(found.machine, found.limits), "")
+    for title, lines in groups(found):
         console.print(line_table(title, lines), "")
-    for setting in report.order.settings:
-        console.print(mean_table(setting, report.means), "")
+    for setting in found.order.settings:
+        console.print(mean_table(setting, found.means), "")
     if json_to is not None:
-        write_whole(json_to, report.to_json())
+        write_whole(json_to, found.to_json())
 
 
 def _carried_out(order: Order) -> Report:

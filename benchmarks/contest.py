@@ -2,23 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Any
 
-import torch
-
-import convpool
-from benchmarks.machine import Machine, describe
-from benchmarks.means import Mean, Setting, counted, mean_of
+from benchmarks.means import Mean, Setting, mean_of
 from benchmarks.networks import Network
-from benchmarks.peers import Run
 from benchmarks.processes import answer, fresh_process
-from benchmarks.race import Pace, race
-from benchmarks.run import Progress, finite
+from benchmarks.run import Progress
+from convpool.bench.contestants import Run
+from convpool.bench.machine import Machine, counted, describe
+from convpool.bench.race import Pace, race
+from convpool.bench.survey import finite
 
 OURS = ("accelerated", "folded")
 """The columns that are convpool."""
@@ -209,16 +206,3 @@ def score_of(trial: Trial, runs: Mapping[str, Run], checks: Sequence[Check], pac
     if score.wrong:
         return score
     return replace(score, seconds=race([{name: run} for name, run in runs.items()], pace))
-
-
-@contextmanager
-def using_threads(count: int) -> Iterator[None]:
-    """Let PyTorch and convpool use so many threads."""
-    before: Any = torch.get_num_threads(), convpool.get_num_threads()
-    torch.set_num_threads(count)
-    convpool.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        convpool.set_num_threads(before[1])

@@ -13,17 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from benchmarks.contest import OURS, Check, Score, Trial, score_of, using_threads
+from benchmarks.contest import OURS, Check, Score, Trial, score_of
 from benchmarks.networks.weights import settled
-from benchmarks.peers import Run
-from benchmarks.race import Pace
-from benchmarks.task import as_arrays, error, largest
+from convpool.bench.contestants import Run
+from convpool.bench.models import TOLERANCE, using_threads
+from convpool.bench.race import Pace
+from convpool.bench.task import as_arrays, error, largest
 from convpool.errors import ArgumentError
 from convpool.nn.folding import fold
 from convpool.nn.swapping import accelerate
-
-TOLERANCE = 1e-4
-"""Of the largest output."""
 
 
 def measure(trial: Trial, names: Sequence[str], pace: Pace) -> Score:

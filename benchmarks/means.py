@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from statistics import geometric_mean
 from typing import Any
 
-from benchmarks.cases import CLASSES, TABLES, Layout
-from benchmarks.measure import Line
-from benchmarks.peers import OURS
+from benchmarks.cases import CLASSES, TABLES, Case
+from convpool.bench.cases import Layout
+from convpool.bench.contestants import OURS
+from convpool.bench.machine import counted
+from convpool.bench.measure import Line
 
 ALL = "all convolutions"
 KINDS = (*CLASSES, ALL)
-
-
-def counted(threads: int) -> str:
-    """Return "1 thread" or "2 threads"."""
-    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class Setting:
         batch = "the table's batches" if self.batch == "table" else f"batch {self.batch}"
         return f"{counted(self.threads)}, {batch}, {self.layout.upper()}"
 
-    def holds(self, line: Line) -> bool:
+    def holds(self, line: Line[Case]) -> bool:
         """Return whether a line belongs to the setting."""
         n = line.case.table_n if self.batch == "table" else int(self.batch)
         return (line.threads, line.layout, line.case.n) == (self.threads, self.layout, n)
@@ -53,7 +50,7 @@ class Mean:
     """Where the ratio is least."""
 
 
-def means(lines: Iterable[Line], settings: Iterable[Setting]) -> list[Mean]:
+def means(lines: Iterable[Line[Case]], settings: Iterable[Setting]) -> list[Mean]:
     """Return the means of every setting, class, peer and way of ours that have a layer.
 
     The mean over all convolutions is taken over the table alone, without the rows added to it.
@@ -79,13 +76,15 @@ def means_from(records: Iterable[dict[str, Any]]) -> list[Mean]:
     return [Mean(**{**record, "setting": Setting(**record["setting"])}) for record in records]
 
 
-def _belongs(line: Line, kind: str) -> bool:
+def _belongs(line: Line[Case], kind: str) -> bool:
     if kind == ALL:
         return line.case.is_convolution and line.case.table == TABLES[0]
     return line.case.kind == kind
 
 
-def _mean(setting: Setting, kind: str, peer: str, ours: str, lines: list[Line]) -> Mean | None:
+def _mean(
+    setting: Setting, kind: str, peer: str, ours: str, lines: list[Line[Case]]
+) -> Mean | None:
     ratios = {
         line.case.name: ratio for line in lines if (ratio := line.ratio(peer, ours)) is not None
     }

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.race import QUICK, Pace
-from benchmarks.tables import heading
 from benchmarks.terminal import (
     Images,
     Json,
@@ -18,9 +16,11 @@ from benchmarks.terminal import (
     end,
     image_counts,
     open_console,
-    progress,
     thread_counts,
 )
+from convpool.bench.machine import heading
+from convpool.bench.race import QUICK, Pace
+from convpool.cli.progress import progress
 from convpool.errors import ArgumentError
 from convpool.files import write_whole
 

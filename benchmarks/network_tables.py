@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from benchmarks.contest import OURS, Report, Score
-from benchmarks.means import Mean, Setting, counted
+from benchmarks.means import Mean, Setting
+from convpool.bench.machine import counted
 
 
 def network_tables(report: Report) -> list[Table]:

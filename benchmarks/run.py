@@ -7,14 +7,18 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
 
-from benchmarks.cases import Case, Layout
-from benchmarks.limits import limits
-from benchmarks.machine import Machine, describe
-from benchmarks.means import Mean, Setting, counted, means
-from benchmarks.measure import Line, measure
-from benchmarks.peers import OURS
+from benchmarks.cases import Case
+from benchmarks.means import Mean, Setting, means
+from benchmarks.peers import contestants
 from benchmarks.processes import answer, fresh_process
-from benchmarks.race import Pace
+from convpool.bench.cases import Layout
+from convpool.bench.contestants import OURS
+from convpool.bench.limits import limits
+from convpool.bench.machine import Machine, counted, describe
+from convpool.bench.measure import Line, measure_among
+from convpool.bench.race import Pace
+from convpool.bench.survey import finite, way
+from convpool.precisions import FAST, precision
 
 Progress = Callable[[str], None]
 
@@ -31,6 +35,8 @@ class Order:
     peers: tuple[str, ...]
     pace: Pace | None
     """Only errors if None."""
+    precision: str = FAST
+    """Of ours: "fast" or "strict"."""
 
     @property
     def settings(self) -> list[Setting]:
@@ -48,8 +54,8 @@ class Report:
     machine: Machine
     order: Order
     limits: dict[int, dict[str, float]]
-    """By threads: operations a second of multiply-adds, bytes a second of a large copy."""
-    lines: list[Line]
+    """By threads, as `limits.limits` returns them."""
+    lines: list[Line[Case]]
     seconds: float
     """That the run took."""
 
@@ -75,24 +81,29 @@ class Report:
 
     def to_json(self) -> bytes:
         """Return everything as JSON; times in seconds, rates per second."""
+        with precision(self.order.precision):
+            lines = [_line(line) for line in self.lines]
         content = {
             "machine": asdict(self.machine),
             "threads": self.order.threads,
             "batches": self.order.batches,
             "layouts": self.order.layouts,
             "peers": self.order.peers,
+            "precision": self.order.precision,
             "pace": None if self.order.pace is None else asdict(self.order.pace),
             "limits": self.limits,
-            "lines": [_line(line) for line in self.lines],
+            "lines": lines,
             "means": [asdict(mean) for mean in self.means],
             "seconds": self.seconds,
         }
         return json.dumps(content, indent=1).encode() + b"\n"
 
 
-def _line(line: Line) -> dict[str, object]:
+def _line(line: Line[Case]) -> dict[str, object]:
     derived = {
+        "case": line.case.record,
         "kind": line.case.kind,
+        "way": "" if line.case.backward else way(line.case),
         "wrong": line.wrong,
         "rates": {name: line.rate(name) for name in line.seconds},
         "fractions": {name: line.fraction(name) for name in line.seconds},
@@ -109,15 +120,16 @@ def _line(line: Line) -> dict[str, object]:
     return content
 
 
-def finite(number: float) -> float | str:
-    """Return the number, or its name where JSON has none."""
-    return number if abs(number) < float("inf") else str(number)
+def measure(case: Case, layout: Layout, threads: int, order: Order) -> Line[Case]:
+    """Return a case's line among the order's peers and convpool."""
+    with precision(order.precision):
+        return measure_among(contestants(order.peers), case, layout, threads, order.pace)
 
 
 def run(order: Order, progress: Progress = lambda _text: None) -> Report:
     """Carry out an order; Ctrl-C ends it with what was measured so far."""
     start = time.perf_counter()
-    machine, found, lines = describe(), dict[int, dict[str, float]](), list[Line]()
+    machine, found, lines = describe(), dict[int, dict[str, float]](), list[Line[Case]]()
     try:
         for threads in order.threads:
             with fresh_process() as process:
@@ -125,7 +137,7 @@ def run(order: Order, progress: Progress = lambda _text: None) -> Report:
                 found[threads] = process.submit(limits, threads).result()
                 for case, layout in product(order.cases, order.layouts):
                     progress(f"{case.name}, batch {case.n}, {layout}, {counted(threads)}")
-                    job = partial(measure, case, layout, threads, order.peers, order.pace)
+                    job = partial(measure, case, layout, threads, order)
                     lines.append(answer(process, job, f"{case.name}, {layout}"))
     except KeyboardInterrupt:
         progress("interrupted")

@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from benchmarks.cases import Case, all_cases, select
-from benchmarks.means import counted
-from benchmarks.peers import Run, contestants
-from benchmarks.race import Pace, race
-from benchmarks.task import error, is_wrong, make_task, truth
+from benchmarks.peers import contestants
+from convpool.bench.machine import counted
+from convpool.bench.race import Pace, race
+from convpool.bench.task import error, is_wrong, make_task, truth
 from convpool.errors import DataError
+from convpool.spec import Conv2dSpec, MaxPool2dSpec
+
+if TYPE_CHECKING:
+    from convpool.bench.contestants import Run
 
 LARGE_OUTPUT = 48 * 2**20
 """Bytes, well above the 32 MiB from which the C library returns memory to the system."""
@@ -20,8 +26,8 @@ STEADY = (
     *("resnet20-cifar,stem", "vgg16,pool 224", "odd,k3 s1 (inception)"),
 )
 SIDES = (256, 512, 1024, 2048, 4096)
-_CONV = Case("sizes", "3x3 16-16", "conv2d", 1, 16, 0, 0, 16, 3, 3, 1, 1, 1, 1, 1, 1)
-_POOL = Case("sizes", "pool 2x2", "max_pool2d", 1, 16, 0, 0, 16, 2, 2, 2, 0, 0, 1, 1, 1)
+_CONV = Case(Conv2dSpec(16, 16, 3, padding=1), (1, 16, 8, 8), net="sizes", layer="3x3 16-16")
+_POOL = Case(MaxPool2dSpec(2), (1, 16, 8, 8), net="sizes", layer="pool 2x2")
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ def batches() -> list[list[Case]]:
 
 def sides() -> list[list[Case]]:
     """Return a convolution and a max pooling on images of growing sides."""
-    return [[replace(case, h=side, w=side) for side in SIDES] for case in (_CONV, _POOL)]
+    return [[replace(case, shape=(1, 16, side, side)) for side in SIDES] for case in (_CONV, _POOL)]
 
 
 def batch_table(sweeps: Sequence[Sweep], threads: int) -> Table:
@@ -107,7 +113,7 @@ def side_table(sweeps: Sequence[Sweep], threads: int) -> Table:
     for swept in sweeps:
         for name, seconds in swept.seconds.items():
             cost = [
-                1e9 * time / (case.h * case.w)
+                1e9 * time / (prod(case.shape[2:]))
                 for time, case in zip(seconds, swept.cases, strict=True)
             ]
             table.add_row(

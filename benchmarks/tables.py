@@ -1,28 +1,26 @@
 """Reports in the terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
-from benchmarks.machine import Machine
-from benchmarks.means import KINDS, Mean, Setting, counted
-from benchmarks.measure import Line
-from benchmarks.peers import OURS
+from benchmarks.cases import Case
+from benchmarks.means import KINDS, Mean, Setting
 from benchmarks.run import Report
+from convpool.bench.contestants import OURS
+from convpool.bench.machine import counted
+from convpool.bench.measure import Line
 
-BUSY = 0.5
-"""Load average from which the machine isn't idle enough to time anything."""
 
-
-def groups(report: Report) -> list[tuple[str, list[Line]]]:
+def groups(report: Report) -> list[tuple[str, list[Line[Case]]]]:
     """Return the lines of each thread count and layout, with a title."""
-    found: dict[str, list[Line]] = {}
+    found: dict[str, list[Line[Case]]] = {}
     for line in report.lines:
         found.setdefault(f"{counted(line.threads)}, {line.layout.upper()}", []).append(line)
     return list(found.items())
 
 
-def line_table(title: str, lines: Sequence[Line]) -> Table:
+def line_table(title: str, lines: Sequence[Line[Case]]) -> Table:
     """Return the table of lines: times, our rate and its part of the limit, ratios, errors."""
     peers, ours = _columns(lines)
     table = Table(title=title, title_justify="left", pad_edge=False, box=None)
@@ -37,12 +35,12 @@ def line_table(title: str, lines: Sequence[Line]) -> Table:
     return table
 
 
-def _columns(lines: Iterable[Line]) -> tuple[list[str], list[str]]:
+def _columns(lines: Iterable[Line[Case]]) -> tuple[list[str], list[str]]:
     names = list(dict.fromkeys(name for line in lines for name in line.errors))
     return [name for name in names if name not in OURS], [name for name in OURS if name in names]
 
 
-def _cells(line: Line, peers: list[str], ours: list[str]) -> list[str]:
+def _cells(line: Line[Case], peers: list[str], ours: list[str]) -> list[str]:
     start = [line.case.name, line.case.kind, str(line.case.n)]
     mine = max((line.errors[name] for name in ours if name in line.errors), default=None)
     end = [_error(mine), _error(line.errors.get("torch"))]
@@ -50,15 +48,14 @@ def _cells(line: Line, peers: list[str], ours: list[str]) -> list[str]:
         times = ["WRONG" if name in line.wrong else "" for name in peers + ours]
         return [*start, *times, "", "", *("" for _ in peers), *end]
     times = [_microseconds(line.seconds.get(name)) for name in peers + ours]
-    timed = [name for name in ours if name in line.seconds]
-    best = min(timed, key=line.seconds.__getitem__, default=None)
+    best = line.best_of_ours
     unit = "GF/s" if line.case.is_convolution else "GB/s"
     rate = "" if best is None else f"{line.rate(best) / 1e9:.1f} {unit}"
     part = "" if best is None else f"{line.fraction(best):.0%}"
     return [*start, *times, rate, part, *(_ratios(line, peer, ours) for peer in peers), *end]
 
 
-def _ratios(line: Line, peer: str, ours: list[str]) -> str:
+def _ratios(line: Line[Case], peer: str, ours: list[str]) -> str:
     ratios = [line.ratio(peer, name) for name in ours]
     return "  ".join(f"{ratio:.2f}" for ratio in ratios if ratio is not None)
 
@@ -74,7 +71,7 @@ def _error(error: float | None) -> str:
     return "" if error is None else f"{error:.1e}"
 
 
-def error_table(title: str, lines: Sequence[Line]) -> Table:
+def error_table(title: str, lines: Sequence[Line[Case]]) -> Table:
     """Return the errors of each contestant, and our largest over torch's."""
     peers, ours = _columns(lines)
     table = Table(title=title, title_justify="left", pad_edge=False, box=None)
@@ -123,22 +120,3 @@ def mean_table(setting: Setting, means: Sequence[Mean]) -> Table:
         layers = max(mean.layers for mean in of_kind.values())
         table.add_row(kind, str(layers), *cells, worst)
     return table
-
-
-def heading(machine: Machine, limits: Mapping[int, Mapping[str, float]]) -> str:
-    """Return the lines about the machine and its limits, which are given by threads."""
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    lines = [
-        f"{machine.cpu} ({machine.target}), {machine.cpus} CPUs, load {machine.load:.2f}",
-        f"Python {machine.python}, {versions}",
-    ]
-    if machine.load > BUSY:
-        lines.append("Something else kept the machine busy before this run: expect wrong times.")
-    for threads, rates in limits.items():
-        gigas = {name: rate / 1e9 for name, rate in rates.items()}
-        lines.append(
-            f"{counted(threads)}: "
-            f"{gigas['multiply-adds']:.0f} GF/s of multiply-adds, "
-            f"{gigas['large copy']:.1f} GB/s read and written by a large copy"
-        )
-    return "\n".join(lines)

@@ -1,26 +1,15 @@
 """What the commands share: options, the bar that shows how far they are, and how they end."""
 
-from collections.abc import Callable, Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Sized
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from benchmarks.machine import usable_cpus
+from convpool.bench.machine import usable_cpus
+from convpool.cli.progress import WIDE
 from convpool.errors import ArgumentError
-
-WIDE = 200
-"""Columns printed where output isn't a terminal, so that no cell is cut."""
 
 Threads = Annotated[str, typer.Option(help="Thread counts, such as 1,2.")]
 Match = Annotated[str, typer.Option(help="Only layers with this in net, layer, op or class.")]
@@ -33,6 +22,7 @@ Images = Annotated[str, typer.Option(help="Numbers of images, such as 1,8.")]
 Networks = Annotated[str, typer.Option(help="Only networks with this in name or data.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Of timing.")]
 Quick = Annotated[bool, typer.Option("--quick", help="One short round, to try things.")]
+Precision = Annotated[str, typer.Option(help="Of ours: fast or strict.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")]
 
 
@@ -51,23 +41,6 @@ def image_counts(text: str) -> tuple[int, ...]:
     if not all(size.isdecimal() and int(size) for size in sizes):
         raise ArgumentError("--batch", text, "numbers of images, such as 1,8")
     return tuple(dict.fromkeys(map(int, sizes)))
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on the error stream; the function it gives says what begins now."""
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    described = TextColumn("{task.description}", markup=False)
-    with Progress(*columns, described, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        begun = False
-
-        def step(text: str) -> None:
-            nonlocal begun
-            bar.update(task, description=text, advance=int(begun))
-            begun = True
-
-        yield step
 
 
 def open_console() -> Console:

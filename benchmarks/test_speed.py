@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.cases import Case, all_cases, select
-from benchmarks.machine import usable_cpus
-from benchmarks.peers import OURS
-from benchmarks.peers.ours import contestant
-from benchmarks.task import error, is_wrong, make_task, truth
+from convpool.bench.contestants import OURS
+from convpool.bench.machine import usable_cpus
+from convpool.bench.ours import contestant
+from convpool.bench.task import error, is_wrong, make_task, truth
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

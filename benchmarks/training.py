@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.nn import Module
 from torch.nn.functional import cross_entropy
 
-from benchmarks.contest import Check, Score, Trial, score_of, using_threads
+from benchmarks.contest import Check, Score, Trial, score_of
 from benchmarks.networks import CLASSES
 from benchmarks.networks.weights import settled
-from benchmarks.peers import Run
-from benchmarks.race import Pace
-from benchmarks.task import Array, as_arrays, error, largest
+from convpool.bench.contestants import Run
+from convpool.bench.models import using_threads
+from convpool.bench.race import Pace
+from convpool.bench.task import Array, as_arrays, error, largest
 from convpool.nn.swapping import accelerate
 
 LOSS_TOLERANCE = 1e-4

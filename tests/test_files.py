@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from convpool.errors import ArgumentError, DataError
-from convpool.files import write_whole
+from convpool.files import check_writable, write_whole
 
 
 def test_a_new_content_replaces_the_old_one(tmp_path: Path) -> None:
@@ -42,3 +42,16 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_whole(tmp_path / "folder.png", b"")
     with pytest.raises(ArgumentError, match="path is '', but must be the path of a file"):
         write_whole("", b"")
+
+
+def test_a_path_is_tried_before_the_work(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(b"old")
+    check_writable(path)
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
+    with pytest.raises(DataError, match=r"cannot write .*missing.*: No such file or directory"):
+        check_writable(tmp_path / "missing" / "run.json")
+    with pytest.raises(DataError, match="it is a folder"):
+        check_writable(tmp_path)
+    with pytest.raises(ArgumentError, match=r"--json is .\.., but must be the path of a file"):
+        check_writable(".", "--json")

@@ -1,41 +1,18 @@
 """Who takes part: convpool itself, and the peers that are installed."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Protocol
 
-from benchmarks.task import Task
+from convpool.bench.contestants import Contestant
 from convpool.errors import ArgumentError
 
-Run = Callable[[], object]
-"""A call that returns the outputs, as something that `task.as_arrays` takes."""
-
-OURS = ("functions", "bound")
 PEERS = {
-    "torch": ("benchmarks.peers.pytorch", ("torch",)),
+    "torch": ("convpool.bench.pytorch", ("torch",)),
     "onnxruntime": ("benchmarks.peers.onnx_runtime", ("onnx", "onnxruntime")),
     "openvino": ("benchmarks.peers.open_vino", ("onnx", "openvino")),
 }
 """Where each peer's contestant is, and the modules that it needs."""
-
-
-class Contestant(Protocol):
-    """A library that takes part."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns that it fills."""
-        ...
-
-    def session(self, threads: int) -> AbstractContextManager[None]:
-        """Return a context in which its calls use so many threads, and as users run it."""
-        ...
-
-    def prepare(self, task: Task) -> dict[str, Run]:
-        """Return a call for each column that it can fill for the task, everything made ready."""
-        ...
 
 
 def installed() -> list[str]:
@@ -62,6 +39,6 @@ def chosen(text: str | None) -> list[str]:
 
 def contestants(peers: Sequence[str]) -> list[Contestant]:
     """Return the peers of these names, and convpool as the last."""
-    modules = [PEERS[name][0] for name in peers] + ["benchmarks.peers.ours"]
+    modules = [PEERS[name][0] for name in peers] + ["convpool.bench.ours"]
     made: list[Contestant] = [import_module(module).contestant() for module in modules]
     return made

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager, nullcontext
 
 import onnxruntime
 
-from benchmarks.peers import Run
 from benchmarks.peers.graph import model
-from benchmarks.task import Array, Task
+from convpool.bench.contestants import Run
+from convpool.bench.task import Array, Task
 
 
 class OnnxRuntime:

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from benchmarks.cases import Case, all_cases, select
-from benchmarks.peers import Run
-from benchmarks.task import Task, truth
+from convpool.bench.contestants import Run
+from convpool.bench.task import Task, truth
 
 
 def case_named(name: str, op: str | None = None) -> Case:

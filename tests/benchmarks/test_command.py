@@ -5,9 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import __main__ as command
-from benchmarks.machine import describe
-from benchmarks.measure import Line
 from benchmarks.run import Order, Report
+from convpool.bench.machine import describe
+from convpool.bench.measure import Line
 from convpool.errors import ArgumentError
 from tests.benchmarks.contestants import case_named
 

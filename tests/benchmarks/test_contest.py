@@ -13,10 +13,10 @@ import torch
 import convpool
 from benchmarks import inference, training
 from benchmarks.contest import Check, Order, Report, Score, Trial, hold, means, score_of
-from benchmarks.machine import describe, usable_cpus
 from benchmarks.network_tables import network_tables
 from benchmarks.networks import CIFAR10, IMAGENET
-from benchmarks.race import QUICK
+from convpool.bench.machine import describe, usable_cpus
+from convpool.bench.race import QUICK
 from tests.benchmarks.tiny import TINY, broken, process_as_seconds, score
 
 RUNTIMES = [name for name in ("onnxruntime", "openvino") if find_spec(name) and find_spec("onnx")]

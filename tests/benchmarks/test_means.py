@@ -2,14 +2,15 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.cases import Case
 from benchmarks.means import ALL, Setting, means, means_from
-from benchmarks.measure import Line
+from convpool.bench.measure import Line
 from tests.benchmarks.contestants import case_named
 
 SETTING = Setting(2, "table", "nchw")
 
 
-def _line(name: str, torch: float, functions: float, **changes: object) -> Line:
+def _line(name: str, torch: float, functions: float, **changes: object) -> Line[Case]:
     seconds = {"torch": torch, "functions": functions}
     errors = dict.fromkeys(seconds, 0.0)
     line = Line(case_named(name), "nchw", 2, errors, seconds, 1.0)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from benchmarks import contest, network_commands
 from benchmarks.__main__ import app
 from benchmarks.contest import Order, Report, Score
-from benchmarks.machine import describe
+from convpool.bench.machine import describe
 from convpool.errors import ArgumentError
 from tests.benchmarks.tiny import score
 

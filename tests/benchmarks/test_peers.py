@@ -3,10 +3,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import convpool
-from benchmarks.cases import LAYOUTS, Case, Layout, training
-from benchmarks.peers import PEERS, chosen, contestants, installed, ours
-from benchmarks.task import (
+from benchmarks.cases import Case, training
+from benchmarks.peers import PEERS, chosen, contestants, installed
+from convpool import functional
+from convpool.bench import ours
+from convpool.bench.cases import LAYOUTS, Layout
+from convpool.bench.task import (
     Array,
     as_arrays,
     by_reference,
@@ -16,6 +18,7 @@ from benchmarks.task import (
     truth,
 )
 from convpool.errors import ArgumentError
+from convpool.spec import Conv2dSpec
 from convpool.threads import get_num_threads
 from tests.benchmarks.contestants import case_named
 
@@ -25,12 +28,19 @@ CASES = [
     case_named("dcgan,512-256 k4 s2"),
     case_named("cifar-cnn,p3"),
     case_named("cifar-cnn,p3", "max_pool2d_with_indices"),
-    Case("net", "of everything", "conv2d", 2, 8, 11, 9, 6, 3, 2, 2, 1, 0, 2, 2, 1),
+    Case(
+        Conv2dSpec(8, 6, (3, 2), stride=2, padding=(1, 0), dilation=2, groups=2),
+        (2, 8, 11, 9),
+        net="net",
+        layer="of everything",
+    ),
+    case_named("inception,avg 3x3 s1"),
 ]
 
 
 BACKWARD = [
-    *training(CASES[:1] + CASES[4:], [3]),
+    *training(CASES[:1] + CASES[4:6], [3]),
+    *training(CASES[6:], [2]),
     *training(CASES[1:3], [1]),
 ]
 
@@ -61,7 +71,8 @@ def test_everybody_who_has_gradients_is_right(case: Case, layout: Layout) -> Non
             assert set(runs) in ({"torch"}, {"functions"}, set())
             for run in runs.values():
                 assert not is_wrong(case, error(run(), expected))
-                assert len(as_arrays(run())) == (2 if case.is_convolution else 3)
+                arrays = {"pooling with indices": 3, "average pooling": 1}.get(case.kind, 2)
+                assert len(as_arrays(run())) == arrays
 
 
 def test_torch_computes_in_the_layout() -> None:
@@ -94,7 +105,7 @@ def test_bound_layers_are_packed_once_and_called_with_the_input(
         bound.append((layer, weight.shape, bias.shape))
         return lambda images: f"called with {images.shape}"
 
-    monkeypatch.setattr(convpool, "bind", bind, raising=False)
+    monkeypatch.setattr(functional, "bind", bind)
     case = case_named("mobilenetv2,dw 960 7 s1")
     runs = ours.contestant().prepare(make_task(case))
     assert bound == [(case.spec, (960, 1, 3, 3), (960,))]
@@ -107,7 +118,7 @@ def test_peers_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen("torch") == ["torch"]
     assert chosen("") == []
     assert chosen(None) == installed()
-    monkeypatch.setitem(PEERS, "torch", ("benchmarks.peers.pytorch", ("a_module_that_is_missing",)))
+    monkeypatch.setitem(PEERS, "torch", ("convpool.bench.pytorch", ("a_module_that_is_missing",)))
     assert "torch" not in installed()
     with pytest.raises(ArgumentError, match="--peers is 'torch', but must be installed"):
         chosen("torch")

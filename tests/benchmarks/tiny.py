@@ -8,7 +8,7 @@ from torch import nn
 
 from benchmarks.contest import Score, Trial
 from benchmarks.networks import CIFAR10, Network
-from benchmarks.race import Pace
+from convpool.bench.race import Pace
 
 
 def small_net() -> nn.Module:

@@ -17,6 +17,8 @@ DOORS = {
     "from convpool.cli import status; status(['--help'])": (),
     "from convpool.cli import status; status(['run', '--help'])": (),
     "from convpool.cli import status; status(['animate', '--help'])": (),
+    "from convpool.cli import status; status(['bench', '--help'])": (),
+    "from convpool.cli import status; status(['bench', 'Foo(3)', '--input', '5x5'])": (),
     "from convpool.cli import status; status(['animate', 'Foo(3)'])": (),
     "from convpool.cli import status; status(['explain', 'MaxPool2d(2)', '--input', '5x5'])": (),
     "from convpool.cli import status; status(['run', 'Foo(3)'])": (),
@@ -50,7 +52,7 @@ def test_version_and_help(command: Command) -> None:
     assert command("--version").out == f"convpool {convpool.__version__}\n"
     answer = command("--help")
     assert answer.status == 0
-    for name in ("explain", "apply", "animate", "run"):
+    for name in ("explain", "apply", "animate", "run", "bench"):
         assert f"  {name} " in answer.out
     assert command().status == 2
 

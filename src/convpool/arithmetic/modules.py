@@ -5,6 +5,7 @@ from typing import Any
 
 from convpool.arithmetic.field import ReceptiveField
 from convpool.arithmetic.sizes import Shape
+from convpool.spec import LayerSpec
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class ModuleCall:
     """Products with weights, of convolutions and linear layers, over the batch; parts included."""
     field: ReceptiveField | None = None
     """What one pixel of the output sees; None where other than known layers lead to it."""
+    spec: LayerSpec | None = None
+    """The layer as a value, if it is one of the five kinds."""
+    input_shape: Shape | None = None
+    """Shape of its first argument, None if that isn't a tensor."""
 
     @property
     def depth(self) -> int:

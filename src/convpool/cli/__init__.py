@@ -13,6 +13,7 @@ import typer
 from convpool import __version__
 from convpool.cli.animate import animate
 from convpool.cli.apply import apply
+from convpool.cli.bench import bench
 from convpool.cli.explain import explain
 from convpool.cli.run import run
 from convpool.cli.summary import summary
@@ -39,6 +40,7 @@ app.command()(animate)
 app.command()(run)
 app.command()(summary)
 app.command()(warm)
+app.command()(bench)
 
 
 def _print_version(wanted: bool) -> None:

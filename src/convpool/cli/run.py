@@ -1,11 +1,11 @@
 """`convpool run`: images through layers, to be looked at in TensorBoard and as contact sheets."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from convpool.cli.nets import net_file
 from convpool.errors import ArgumentError
 from convpool.notation import parse_net, parse_shape, shape_text
 
@@ -62,7 +62,7 @@ def run(
     ] = False,
 ) -> None:
     """Run images through a net; write TensorBoard events, contact sheets and a summary."""
-    file = _file(net or [])
+    file = net_file(net or [])
     # Before the imports, which take longer than finding a slip.
     layers = None if file else parse_net(net or [])
 
@@ -98,14 +98,6 @@ def run(
     _print_summary(console, summary)
     if not summary.complete:
         raise KeyboardInterrupt
-
-
-def _file(net: list[str]) -> str:
-    """Return the FILE.py:NAME that is given in place of layers, or no text."""
-    files = [text for text in net if re.search(r"\.py(:[^/()]*)?$", text)]
-    if files and len(net) > 1:
-        raise ArgumentError("LAYER", " ".join(net), f"layers, or {files[0]} alone")
-    return files[0] if files else ""
 
 
 def _load(file: str, weights: str | None, seed: int) -> "Module":

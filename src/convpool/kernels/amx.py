@@ -28,8 +28,8 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from convpool.kernels.rows import emit_load, mask_at
-from convpool.kernels.simd import I32, I64, Vector, call, shuffle, splat_of
+from convpool.kernels.rows import emit_load, mask_at, row_address
+from convpool.kernels.simd import I32, I64, Vector, call, constants, shuffle, splat_of
 
 ROWS, PAIRS, PIECES = 16, 16, 3
 """Rows of a tile, pairs of numbers in a row of it, and pieces of a number."""
@@ -39,7 +39,7 @@ _I8 = ir.IntType(8)
 # Negative exponents of two: of numbers whose products are checked, and of sums that are too small.
 _TINY, _LOST = 50, 90
 _ARCH_PRCTL, _ASK, _TILE_DATA = 158, 0x1023, 18  # of Linux on x86-64
-# Registers: four of sums, two of filters, two of pixels.
+# Registers: four of sums, two of filters, two of pixels; or two of rows, two of columns.
 _SUMS, _FILTERS, _PIXELS = (0, 2), (4, 5), (6, 7)
 # Which pieces of filters and pixels are multiplied, each step with one of them loaded anew. The
 # largest products of all steps come last: before them sums are small, and lose as little.
@@ -131,39 +131,69 @@ def add_products(
     def generate(context, builder, _signature, values):
         rows, (row, piece) = values[:2], values[2:4]
         pairs, pair = values[4:6][: columns.literal_value], values[6]
-        loaded: tuple[int, int] = -1, -1
-        for ours, theirs in _LARGE if largest.literal_value else _SMALL:
-            if loaded[0] != ours:
-                distance = builder.mul(piece, I64(ours))
-                for register, place in zip(_FILTERS, rows, strict=True):
-                    _load(builder, register, builder.add(place, distance), row)
-            if loaded[1] != theirs:
-                distance = builder.mul(pair, I64(theirs * PAIRS))
-                for register, place in zip(_PIXELS, pairs, strict=False):
-                    _load(builder, register, builder.add(place, distance), pair)
-            loaded = ours, theirs
-            for sums, left in zip(_SUMS, _FILTERS, strict=True):
-                for column in range(len(pairs)):
-                    operands = sums + column, left, _PIXELS[column]
-                    call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), *map(_I8, operands))
+
+        def load_rows(which):
+            distance = builder.mul(piece, I64(which))
+            for register, place in zip(_FILTERS, rows, strict=True):
+                _load(builder, register, builder.add(place, distance), row)
+
+        def load_columns(which):
+            distance = builder.mul(pair, I64(which * PAIRS))
+            for register, place in zip(_PIXELS, pairs, strict=False):
+                _load(builder, register, builder.add(place, distance), pair)
+
+        order = _LARGE if largest.literal_value else _SMALL
+        for before, pieces in zip(((-1, -1), *order), order, strict=False):
+            _add_product(builder, pieces, before, (load_rows, load_columns), len(pairs))
         return context.get_dummy_value()
 
     return types.void(*(types.intp,) * 7, columns, largest), generate
 
 
-@intrinsic
-def store_sums(_context, _address):
-    """Store the sums: filter by filter, 32 pixels each."""
+@intrinsic(prefer_literal=True)
+def add_product(_context, _first, _second, _row, _pairs, number):
+    """Add to the sums products of one piece each of 16 rows and 16 more, and 32 columns.
+
+    The arguments:
+        first, second: addresses of 32 numbers of the first row: of `store_split`.
+        row: bytes from row to row.
+        pairs: address of the columns: of `store_pairs`, piece by piece 16 columns and 16 more.
+        number: 0 to 4, each after the one before, or 5 for the largest products.
+    """
+    order = *_SMALL, *_LARGE
+    which = number.literal_value
+    before = order[which - 1] if 0 < which < len(_SMALL) else (-1, -1)
 
     def generate(context, builder, _signature, values):
-        for number, row in enumerate(_SUMS):
+        rows, row, pairs = values[:2], values[2], values[3]
+
+        def load_rows(piece):
+            for register, place in zip(_FILTERS, rows, strict=True):
+                _load(builder, register, builder.add(place, I64(64 * piece)), row)
+
+        def load_columns(piece):
+            for register, place in zip(_PIXELS, (0, TILE), strict=True):
+                _load(builder, register, builder.add(pairs, I64(2 * piece * TILE + place)), I64(64))
+
+        _add_product(builder, order[which], before, (load_rows, load_columns), 2)
+        return context.get_dummy_value()
+
+    return types.void(*(types.intp,) * 4, number), generate
+
+
+@intrinsic
+def store_sums(_context, _first, _second):
+    """Store the sums: filter by filter (or row by row), 32 pixels each; 16 filters, and 16 more."""
+
+    def generate(context, builder, _signature, values):
+        for address, row in zip(values, _SUMS, strict=True):
             for column in range(2):
-                here = builder.add(values[0], I64(2 * number * TILE + 64 * column))
+                here = builder.add(address, I64(64 * column))
                 arguments = _I8(row + column), _bytes_at(builder, here), I64(128)
                 call(builder, "llvm.x86.tilestored64", ir.VoidType(), *arguments)
         return context.get_dummy_value()
 
-    return types.void(types.intp), generate
+    return types.void(types.intp, types.intp), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -182,11 +212,22 @@ def least(_context, total, one):
     """Return, lane by lane, the lesser of `total` and the size of a float32 number that isn't 0."""
 
     def generate(_context, builder, _signature, values):
-        bits = builder.bitcast(values[1], total.llvm)
-        size = builder.sub(builder.add(bits, bits), splat_of(builder, I32(1), total.lanes))
-        return call(builder, f"llvm.umin.{total.suffix}", total.llvm, values[0], size)
+        return _lesser(builder, total, *values)
 
     return total(total, one), generate
+
+
+@intrinsic
+def least_of(_context, total, vectors):
+    """Return what `least` does of all of a tuple of vectors."""
+
+    def generate(_context, builder, _signature, values):
+        found = values[0]
+        for value in cgutils.unpack_tuple(builder, values[1]):
+            found = _lesser(builder, total, found, value)
+        return found
+
+    return total(total, vectors), generate
 
 
 @intrinsic
@@ -209,19 +250,28 @@ def any_lost(_context, sums, _last, _bits):
     vector = sums.dtype
 
     def generate(_context, builder, _signature, values):
-        limit = splat_of(builder, ir.Constant(vector.llvm.element, 2.0**-_LOST), vector.lanes)
         chosen = mask_at(builder, values[2], vector.lanes)
-        found = ir.Constant(chosen.type, None)
+        found = none = ir.Constant(chosen.type, None)
         for row, value in enumerate(cgutils.unpack_tuple(builder, values[0])):
-            size = call(builder, f"llvm.fabs.{vector.suffix}", vector.llvm, value)
-            is_small = builder.and_(chosen, builder.fcmp_ordered("<", size, limit))
+            is_small = builder.and_(chosen, _is_lost(builder, vector, value))
             is_row = builder.icmp_signed("<=", I64(row), values[1])
-            none = ir.Constant(chosen.type, None)
             found = builder.or_(found, builder.select(is_row, is_small, none))
-        bits = builder.bitcast(found, ir.IntType(vector.lanes))
-        return builder.icmp_unsigned("!=", bits, bits.type(0))
+        return _any(builder, found)
 
     return types.boolean(sums, types.intp, types.intp), generate
+
+
+@intrinsic
+def any_lost_of(_context, sums):
+    """Tell the same of all lanes of a tuple of vectors."""
+
+    def generate(_context, builder, _signature, values):
+        found = ir.Constant(ir.VectorType(ir.IntType(1), sums.dtype.lanes), None)
+        for value in cgutils.unpack_tuple(builder, values[0]):
+            found = builder.or_(found, _is_lost(builder, sums.dtype, value))
+        return _any(builder, found)
+
+    return types.boolean(sums), generate
 
 
 @intrinsic
@@ -254,6 +304,29 @@ def store_halves(_context, one, _address, _plane):
     return types.void(one, types.intp, types.intp), generate
 
 
+@intrinsic
+def store_split(_context, rows, _address, _step):
+    """Store the pieces of each of a tuple of vectors, the r-th's from address + r * step on.
+
+    Vectors are of 32 numbers, and a piece of one follows another.
+    """
+    vector = rows.dtype
+
+    def generate(context, builder, _signature, values):
+        wide = ir.VectorType(ir.IntType(16), 2 * vector.lanes)
+        upper = constants(range(1, wide.count, 2))
+        for row, value in enumerate(cgutils.unpack_tuple(builder, values[0])):
+            place = row_address(builder, values, row)
+            for piece in _pieces(builder, vector, value):
+                halves = builder.bitcast(piece, wide)
+                halves = builder.shuffle_vector(halves, ir.Constant(wide, None), upper)
+                _store(builder, halves, place)
+                place = builder.add(place, I64(2 * vector.lanes))
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, types.intp), generate
+
+
 @intrinsic(prefer_literal=True)
 def gather(_context, like, _address, _table, lanes):
     """Load number l from address + table[l], or 0 where that is negative: int32, in bytes."""
@@ -261,16 +334,45 @@ def gather(_context, like, _address, _table, lanes):
 
     def generate(_context, builder, _signature, values):
         places = emit_load(builder, values[2], Vector(types.int32, vector.lanes))
-        none = ir.Constant(places.type, None)
-        mask = builder.icmp_signed(">=", places, none)
-        wide = ir.VectorType(I64, vector.lanes)
-        each = builder.add(splat_of(builder, values[1], vector.lanes), builder.sext(places, wide))
-        pointers = builder.inttoptr(each, ir.VectorType(_I8.as_pointer(), vector.lanes))
-        name = f"llvm.masked.gather.{vector.suffix}.v{vector.lanes}p0"
-        zero = ir.Constant(vector.llvm, None)
-        return call(builder, name, vector.llvm, pointers, I32(vector.itemsize), mask, zero)
+        return _gathered(builder, values[1], places, vector)
 
     return vector(like, types.intp, types.intp, lanes), generate
+
+
+@intrinsic(prefer_literal=True)
+def gather_rows(_context, like, _address, _rows, _table, lanes):
+    """Load as many vectors as lanes, the r-th as by `gather` from address + rows[r].
+
+    It is 0 where that is negative. Both tables hold int32, in bytes.
+    """
+    vector = Vector(like.dtype, lanes.literal_value)
+    square = types.UniTuple(vector, vector.lanes)
+
+    def generate(context, builder, _signature, values):
+        numbers = Vector(types.int32, vector.lanes)
+        places = emit_load(builder, values[3], numbers)
+        missing = ir.Constant(numbers.llvm, [-1] * vector.lanes)
+        vectors = []
+        for row in range(vector.lanes):
+            entry = builder.add(values[2], I64(4 * row))
+            begin = emit_load(builder, entry, Vector(types.int32, 1), I32)
+            there = builder.select(builder.icmp_signed(">=", begin, I32(0)), places, missing)
+            here = builder.add(values[1], builder.sext(begin, I64))
+            vectors.append(_gathered(builder, here, there, vector))
+        return context.make_tuple(builder, square, vectors)
+
+    return square(like, types.intp, types.intp, types.intp, lanes), generate
+
+
+def _gathered(builder, address, places, vector):
+    """Emit the numbers at address + places[l], or 0 where that is negative."""
+    mask = builder.icmp_signed(">=", places, ir.Constant(places.type, None))
+    wide = ir.VectorType(I64, vector.lanes)
+    each = builder.add(splat_of(builder, address, vector.lanes), builder.sext(places, wide))
+    pointers = builder.inttoptr(each, ir.VectorType(_I8.as_pointer(), vector.lanes))
+    name = f"llvm.masked.gather.{vector.suffix}.v{vector.lanes}p0"
+    zero = ir.Constant(vector.llvm, None)
+    return call(builder, name, vector.llvm, pointers, I32(vector.itemsize), mask, zero)
 
 
 def _pieces(builder, vector, value):
@@ -282,6 +384,34 @@ def _pieces(builder, vector, value):
         pieces.append(builder.and_(builder.bitcast(value, bits), upper))
         value = builder.fsub(value, builder.bitcast(pieces[-1], vector.llvm))
     return pieces
+
+
+def _add_product(builder, pieces, before, loads, columns):
+    """Multiply two pieces, of which those of the step before are in registers."""
+    for piece, loaded, load in zip(pieces, before, loads, strict=True):
+        if piece != loaded:
+            load(piece)
+    for column in range(columns):
+        for sums, left in zip(_SUMS, _FILTERS, strict=True):
+            operands = sums + column, left, _PIXELS[column]
+            call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), *map(_I8, operands))
+
+
+def _lesser(builder, total, least, value):
+    bits = builder.bitcast(value, total.llvm)
+    size = builder.sub(builder.add(bits, bits), splat_of(builder, I32(1), total.lanes))
+    return call(builder, f"llvm.umin.{total.suffix}", total.llvm, least, size)
+
+
+def _is_lost(builder, vector, value):
+    limit = splat_of(builder, ir.Constant(vector.llvm.element, 2.0**-_LOST), vector.lanes)
+    size = call(builder, f"llvm.fabs.{vector.suffix}", vector.llvm, value)
+    return builder.fcmp_ordered("<", size, limit)
+
+
+def _any(builder, mask):
+    bits = builder.bitcast(mask, ir.IntType(mask.type.count))
+    return builder.icmp_unsigned("!=", bits, bits.type(0))
 
 
 def _load(builder, register, place, stride):

@@ -216,6 +216,28 @@ def transpose(_context, rows):
 
 
 @intrinsic
+def interleave(_context, rows):
+    """Return one vector of the lanes of a tuple of vectors: first all first ones, and so on.
+
+    Of three vectors it has the lanes of four: LLVM takes masks apart that aren't a power of two.
+    """
+    one = rows.dtype
+    result = Vector(one.dtype, one.lanes << (rows.count - 1).bit_length())
+
+    def generate(_context, builder, _signature, values):
+        vectors = cgutils.unpack_tuple(builder, values[0])
+        zeros = [ir.Constant(one.llvm, None)] * (result.lanes // one.lanes - rows.count)
+        joined = joined_vectors(builder, [*vectors, *zeros])
+        order = [
+            number * one.lanes + lane for lane in range(one.lanes) for number in range(rows.count)
+        ]
+        rest = range(rows.count * one.lanes, result.lanes)
+        return shuffle(builder, joined, [*order, *rest])
+
+    return result(rows), generate
+
+
+@intrinsic
 def store_rows(_context, rows, _address, _step, _last, _width):
     """Store the first `width` lanes of vectors 0 to `last`, the r-th at address + r * step."""
 
@@ -288,6 +310,15 @@ def clamped_rows(builder, numbers, count):
             builder.select(builder.icmp_signed("<", last, I64(row)), places[-1], next_one)
         )
     return places
+
+
+def joined_vectors(builder, vectors):
+    """Emit one vector of all lanes of vectors, whose number is a power of two."""
+    while len(vectors) > 1:
+        lanes = 2 * vectors[0].type.count
+        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+        vectors = [builder.shuffle_vector(*pair, constants(range(lanes))) for pair in pairs]
+    return vectors[0]
 
 
 def mask_at(builder, place, lanes):

@@ -135,6 +135,8 @@ class _Watch:
             parameters=sum(number for _, number in dict(own).items()),
             macs=products,
             field=self._seen(made),
+            spec=None if parts else layer_of(module),
+            input_shape=tuple(given[0].shape) if given and isinstance(given[0], Tensor) else None,
         )
 
     def _pass_on(self, module: Module, made: Any) -> None:

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from benchmarks.task import error, make_task, truth
 from convpool import functional as F  # noqa: N812
+from convpool.bench.cases import arguments
+from convpool.bench.task import error, make_task, truth
 from convpool.precisions import precision
 from tests.benchmarks.contestants import case_named
 from tests.kernels.layouts import both_layouts
@@ -28,11 +29,11 @@ SMALL = 2e-6
 def test_errors_of_layers(name: str) -> None:
     task = make_task(case_named(name))
     exact, case = truth(task), task.case
-    arguments = case.stride, (case.pad_h, case.pad_w), case.dilation, case.groups
+    given = arguments(case.spec)
     images, weight, bias = map(torch.from_numpy, task.arrays)
-    theirs = torch.nn.functional.conv2d(images, weight, bias, *arguments)
+    theirs = torch.nn.functional.conv2d(images, weight, bias, **given)
     limit = max(SMALL, 1.1 * error(theirs, exact))
     for same in both_layouts(task.input):
         with precision("strict"):
-            ours = F.conv2d(same, task.arrays[1], task.arrays[2], *arguments)
+            ours = F.conv2d(same, task.arrays[1], task.arrays[2], **given)
         assert error(ours, exact) <= limit

@@ -38,6 +38,17 @@ LAYERS: dict[str, tuple[Spec, tuple[int, ...]]] = {
     "one side": (Conv2dSpec(33, 24, (1, 7), padding=((0, 2), (6, 1))), (2, 9, 31)),
     "transposed": (ConvTranspose2dSpec(40, 33, 3, padding=1), (2, 14, 15)),
     "transposed groups": (ConvTranspose2dSpec(64, 64, 5, groups=2), (1, 11, 9)),
+    "phases": (ConvTranspose2dSpec(40, 33, 3, 2, 1, 1), (2, 14, 15)),
+    "phases of one tap": (ConvTranspose2dSpec(64, 70, 2, 2), (2, 9, 40)),
+    "phases without products": (ConvTranspose2dSpec(64, 40, 1, 2, 0, 1), (2, 13, 9)),
+    "rows without products": (ConvTranspose2dSpec(48, 24, (1, 2), (3, 2)), (2, 12, 11)),
+    "phases down": (ConvTranspose2dSpec(40, 24, 4, (2, 1), 1), (2, 12, 13)),
+    "phases across": (ConvTranspose2dSpec(40, 24, 4, (1, 3), 1), (2, 12, 13)),
+    "phases in blocks": (ConvTranspose2dSpec(96, 48, 3, 2, ((1, 0), (0, 1))), (1, 50, 41)),
+    "phases in blocks of columns": (ConvTranspose2dSpec(32, 24, 4, 2, 1), (1, 3, 900)),
+    "phases of many segments": (ConvTranspose2dSpec(650, 20, 3, 2, 1), (2, 7, 6)),
+    "phases of groups": (ConvTranspose2dSpec(66, 102, 5, 2, 2, 1, groups=3), (2, 8, 17)),
+    "phases, dilated": (ConvTranspose2dSpec(33, 40, 3, 2, 1, 2, dilation=3), (2, 15, 14)),
     "one pixel": (Conv2dSpec(64, 64, 1), (3, 1, 1)),
     "one row": (Conv2dSpec(64, 32, (1, 3)), (2, 1, 50)),
 }
@@ -108,10 +119,54 @@ def test_the_same_bits(name: str) -> None:
         set_num_threads(threads)
 
 
+def transposed(random: np.random.Generator) -> Spec:
+    """A random transposed layer with a stride, of more filters than are added up tap by tap."""
+    groups = int(random.choice([1, 1, 2]))
+    channels, filters = random.integers(17, 80, 2) * groups
+    kernel = random.integers(1, 6, 2).tolist()
+    stride = random.choice([(1, 2), (2, 1), (2, 2), (2, 3), (3, 3)])
+    dilation = int(random.choice([1, 2]))
+    extra = [int(random.integers(0, max(step, dilation))) for step in stride]
+    pads = random.integers(0, 3, (2, 2)).tolist()
+    return ConvTranspose2dSpec(
+        int(channels), int(filters), kernel, stride.tolist(), pads, extra, groups, True, dilation
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_phases_of_random_layers(seed: int) -> None:
+    """Whatever the stride, dilation and padding, in both orders of memory."""
+    random = np.random.default_rng(seed)
+    spec = transposed(random)
+    images = noise((2, spec.in_channels, *random.integers(5, 30, 2)))
+    case = Case(spec, images, noise(spec.weight_shape), noise((spec.out_channels,)), packed=True)
+    case = replace(case, residual=noise(case.output_shape))
+    operator = Convolution(case.request)
+    assert operator._tiled
+    most = max(2e-6, 1.2 * error(case, case.run(without(Convolution(case.request)))))
+    for same in both_layouts(images):
+        for out in ("in order", "channels last"):
+            result = replace(case, input=same, out=out).run(operator)
+            check(case, result)
+            assert error(case, result) < most
+
+
+def test_what_meets_no_product_is_the_bias() -> None:
+    """Rows and columns of output padding, and phases that a kernel smaller than its stride has."""
+    spec = ConvTranspose2dSpec(40, 33, 1, 2, 0, 1)
+    images, bias = noise((1, 40, 9, 11)), noise((33,))
+    case = Case(spec, images, noise(spec.weight_shape), bias, packed=True)
+    for same in both_layouts(images):
+        result = replace(case, input=same).run()
+        for part in (result[0, :, 1::2], result[0, :, :, 1::2]):
+            np.testing.assert_array_equal(part, np.broadcast_to(bias[:, None, None], part.shape))
+
+
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_done_again(special: float) -> None:
     """An image with NaN or infinity has the bits of the other way, and the others their own."""
-    for name in ("1x1", "3x3", "stride 2", "taps as rows, without stride"):
+    names = "1x1", "3x3", "stride 2", "taps as rows, without stride", "phases", "phases of one tap"
+    for name in names:
         case = case_of(name)
         clean = case.run()
         images = case.input.copy()
@@ -129,7 +184,11 @@ def test_numbers_of_any_size() -> None:
 
     Numbers are tiny wherever they come from: images, weights, or the products of both.
     """
-    spec = Conv2dSpec(64, 32, 1)
+    for spec in (Conv2dSpec(64, 32, 1), ConvTranspose2dSpec(64, 32, 1, 2)):
+        check_sizes(spec)
+
+
+def check_sizes(spec: Spec) -> None:
     images, weight = np.clip(noise((1, 64, 9, 9)), -3.5, 3.5), noise(spec.weight_shape)
     for of_images, of_weight in (
         (126, -10),
@@ -155,6 +214,17 @@ def test_pieces_are_exact() -> None:
     for same in (images, channels_last(images)):
         bound = bind(Conv2dSpec(64, 64, 1), weight)
         np.testing.assert_array_equal(bound(same), images)
+
+
+def test_phases_are_exact() -> None:
+    """One tap of a unit: its phase is the images to the last bit, all others zeros."""
+    images = noise((2, 64, 12, 13)) * np.exp2(np.arange(64, dtype=np.float32) - 32)[:, None, None]
+    weight = np.zeros((64, 64, 2, 2), np.float32)
+    weight[:, :, 1, 0] = np.eye(64)
+    bound = bind(ConvTranspose2dSpec(64, 64, 2, 2), weight)
+    result = bound(images)
+    np.testing.assert_array_equal(result[:, :, 1::2, ::2], images)
+    assert np.count_nonzero(result) == np.count_nonzero(images)
 
 
 def test_wide_layers_take_it() -> None:

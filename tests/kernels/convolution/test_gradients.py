@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.cases import Case as Row
-from benchmarks.task import error
 from convpool import functional as F  # noqa: N812
 from convpool import kernels
 from convpool.arithmetic import output_shape
+from convpool.bench.cases import arguments
+from convpool.bench.task import error
 from convpool.dispatch import plan
 from convpool.precisions import precision
 from convpool.spec import PADDING_MODES, Conv2dSpec, ConvolutionSpec, ConvTranspose2dSpec
@@ -293,7 +294,7 @@ def test_errors_are_no_larger_than_those_of_pytorch(name: str, batch: int) -> No
     gradient = noise(row.output_shape)[::-1].copy()
     exact = _by_torch(row, *(torch.from_numpy(a).double() for a in (gradient, images, weight)))
     theirs = _by_torch(row, *map(torch.from_numpy, (gradient, images, weight)))
-    steps = row.stride, (row.pad_h, row.pad_w), row.dilation, row.groups
+    steps = _steps(row)
     for same in both_layouts(gradient):
         with precision("strict"):
             ours = (
@@ -306,7 +307,12 @@ def test_errors_are_no_larger_than_those_of_pytorch(name: str, batch: int) -> No
 
 
 def _by_torch(row: Row, gradient: Any, images: Any, weight: Any) -> Any:
-    steps = [row.stride] * 2, [row.pad_h, row.pad_w], [row.dilation] * 2
+    *steps, groups = _steps(row)
     wanted = [True, True, False]
     back = torch.ops.aten.convolution_backward
-    return back(gradient, images, weight, None, *steps, False, [0, 0], row.groups, wanted)[:2]
+    return back(gradient, images, weight, None, *steps, False, [0, 0], groups, wanted)[:2]
+
+
+def _steps(row: Row) -> tuple[Any, ...]:
+    given = arguments(row.spec)
+    return tuple(given[name] for name in ("stride", "padding", "dilation", "groups"))

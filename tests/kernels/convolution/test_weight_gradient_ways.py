@@ -35,6 +35,8 @@ LAYERS: dict[str, tuple[Conv2dSpec, tuple[int, int, int]]] = {
     "images side by side": (Conv2dSpec(64, 65, 3, padding=1), (30, 7, 7)),
     "more than a unit holds": (Conv2dSpec(200, 300, 3, padding=1), (3, 7, 7)),
     "without padding": (Conv2dSpec(33, 40, 3), (3, 12, 14)),
+    "5x5": (Conv2dSpec(20, 33, 5, padding=2), (3, 13, 14)),
+    "5x5 circular": (Conv2dSpec(33, 40, 5, padding=(1, 2), padding_mode="circular"), (3, 9, 14)),
     "wide padding": (Conv2dSpec(20, 20, 3, padding=2), (3, 12, 14)),
     "stride 2": (Conv2dSpec(48, 64, 3, 2, 1), (7, 15, 16)),
     "stride 2 of single pixels": (Conv2dSpec(48, 64, 1, 2), (7, 15, 16)),

@@ -12,7 +12,7 @@ from convpool.arithmetic import source_index
 from convpool.kernels import memory
 from convpool.kernels.convolution import filters as packing
 from convpool.kernels.convolution import forward
-from convpool.kernels.convolution.blocking import Blocking, Machine, Problem, block, up
+from convpool.kernels.convolution.blocking import Blocking, Machine, Problem, block, cycles, up
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program
@@ -46,6 +46,11 @@ class Cuts:
     def way(self) -> str:
         """How it is computed, in a few words."""
         return f"vectors across {'filters' if self.blocking.across_filters else 'pixels'}"
+
+    @property
+    def cycles(self) -> float:
+        """About how many cycles an image's group takes."""
+        return cycles(self.blocking, self.problem, self.machine)
 
     @cached_property
     def packing(self) -> tuple[int, int]:

@@ -4,14 +4,15 @@ import struct
 from collections.abc import Hashable
 from dataclasses import replace
 from functools import cached_property
-from math import prod
+from math import inf, prod
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels import memory
-from convpool.kernels.convolution.amx import cuts as amx
+from convpool.kernels.convolution.amx import choice as amx
+from convpool.kernels.convolution.amx import cuts as matrices
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.depthwise import cuts as depthwise
@@ -25,7 +26,8 @@ from convpool.kernels.convolution.panel import (
 )
 from convpool.kernels.convolution.record import SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
-from convpool.kernels.convolution.winograd.cuts import WinogradCuts, fits
+from convpool.kernels.convolution.tapwise import cuts as tapwise
+from convpool.kernels.convolution.winograd import cuts as winograd
 from convpool.kernels.simd import registers
 from convpool.precisions import STRICT, get_precision
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
@@ -76,22 +78,32 @@ class Convolution:
         self._planes: Cuts | None = None
         if depthwise.fits(problem) and not self._cuts[True].repeats:
             self._planes = depthwise.PlaneCuts(*common, True)
-        self._tiled: dict[bool, amx.AmxCuts] = {}
+        self._tiled: dict[bool, matrices.AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
-        self._short: dict[bool, WinogradCuts] = {}
+        self._tapwise = None
+        if self._planes is None:
+            self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
+        is_phased = self._planes is not None and problem.phases > 1
+        self._turns = is_phased or self._tapwise is not None
+        self._short: dict[bool, winograd.WinogradCuts] = {}
         self._packs_short = False
-        if fits(problem):
-            short = {planar: WinogradCuts(*common, planar) for planar in (True, False)}
-            if short[True].pays(packs=False):
-                self._short, self._packs_short = short, short[True].pays(packs=True)
+        if winograd.fits(problem):
+            short = {planar: winograd.best(cuts) for planar, cuts in self._cuts.items()}
+            if self._is_fastest(short[True], packs=False):
+                self._short = short
+                self._packs_short = self._is_fastest(short[True], packs=True)
         reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND, 4: BY_EVERY_FOURTH}
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
         self._products = prod((spec.groups, filters, channels, problem.taps))
         self._products *= vertical.longest * horizontal.longest
+
+    def _is_fastest(self, short: winograd.WinogradCuts, *, packs: bool) -> bool:
+        tiled = self._tiled[True].cost(winograd.IMAGES if packs else 0) if self._tiled else inf
+        return short.pays(packs=packs, tiled=tiled)
 
     @property
     def packing(self) -> Hashable:
@@ -127,6 +139,8 @@ class Convolution:
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
+        if self._turns and last:
+            return self._by_planes(input, packed, out, residual, activation)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
         if residual is not None and residual.strides != out.strides:
@@ -137,6 +151,24 @@ class Convolution:
         else:
             ways = self._ways(not last, packed.kept)
         self._fill(ways, input, packed, out, residual, activation)
+        return out
+
+    def _by_planes(
+        self,
+        input: Array,
+        packed: Packed,
+        out: Array | None,
+        residual: Array | None,
+        activation: Activation,
+    ) -> Array:
+        """Do a layer of few filters, of which only planes can be made, in the other order."""
+        if residual is not None:
+            residual = np.ascontiguousarray(residual)
+        planes = np.ascontiguousarray(input)
+        made = self.run(planes, packed, residual=residual, activation=activation)
+        if out is None:
+            out = memory.empty(made.shape, self._number, channels_last=True)
+        out[...] = made
         return out
 
     def _fill(
@@ -192,6 +224,8 @@ class Convolution:
 
         In strict precision these are the same, and so the bits.
         """
+        if self._tapwise:
+            return [self._tapwise]
         is_strict = get_precision() == STRICT
         ways = [self._cuts[planar]]
         is_short = bool(self._short) and (kept or self._packs_short) and not is_strict
@@ -219,6 +253,8 @@ class Convolution:
         _, _, height, width = input.shape
         by_row, by_column = input.strides[2:]
         images = input
+        if self._tapwise:
+            return np.ascontiguousarray(input), BY_VECTOR
         if self._is_flat and by_row != width * by_column and height > 1:
             images, by_column = np.ascontiguousarray(input), item
         pixels = height * width if self._is_flat else width

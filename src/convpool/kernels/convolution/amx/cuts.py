@@ -2,22 +2,28 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from math import prod
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels import memory
-from convpool.kernels.amx import PAIRS, PIECES, ROWS, available, configuration
+from convpool.kernels.amx import PAIRS, PIECES, ROWS, configuration
 from convpool.kernels.convolution.amx.outputs import MADE
 from convpool.kernels.convolution.amx.program import program
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import FILTERS, HEAD, STEP, STEP_BYTES, Weights
+from convpool.kernels.convolution.amx.weights import (
+    FILTERS,
+    HEAD,
+    STEP,
+    STEP_BYTES,
+    Weights,
+    across,
+)
 from convpool.kernels.convolution.amx.weights import program as packing_program
-from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
-from convpool.kernels.convolution.cuts import Cuts
+from convpool.kernels.convolution.blocking import Blocking, block, cycles, even, up
 from convpool.kernels.convolution.panel import BY_VECTOR
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.sharing import SharingCuts
@@ -27,11 +33,10 @@ from convpool.spec import Conv2dSpec
 Array = NDArray[Any]
 
 _LINE, _VECTOR = 64, 16
-_PIECES = 768 << 10, 3 << 20  # bytes of a block's pixels: in the second cache, or few blocks
 _MOST_PIECES = 4 << 20
 _PANEL = 256 << 10  # bytes of it for a chunk of channels
 _POSITIONS = 1024  # of a block
-_SEGMENT = 36  # steps that are summed in one go: their weights are 216 KB
+SEGMENT = 36  # steps that are summed in one go: their weights are 216 KB
 _SECOND_CACHE = 1 << 20  # bytes of it for weights, or for pixels
 _PRODUCTS = 6  # of pieces, for each of two numbers
 _IMAGES = 2  # that come at a time where weights are packed for them
@@ -50,6 +55,8 @@ class AmxCuts(SharingCuts):
     def folded(self) -> bool:
         """Whether the rows of products are all taps of all channels, instead of channels."""
         problem = self.problem
+        if problem.phases > 1:
+            return False
         apart = problem.taps * up(problem.channels, STEP)
         together = up(problem.taps * problem.channels, STEP)
         blocks = -(-problem.filters // FILTERS)
@@ -87,7 +94,8 @@ class AmxCuts(SharingCuts):
         if not self.folded:
             panel = (rows + vertical.extent) * pitch * slots * _FLOAT
             chunk = min(up(chunk, STEP), max(STEP, _PANEL // panel // STEP * STEP))
-        whole = self.planar and columns == horizontal.output and vertical.longest > 1
+        whole = columns == horizontal.longest and vertical.longest > 1
+        whole = whole and (self.planar or self.problem.phases > 1)
         blocks = -(-self.problem.filters // FILTERS)
         return Blocking(False, _VECTOR, FILTERS, rows, columns, chunk, blocks, whole)
 
@@ -96,50 +104,60 @@ class AmxCuts(SharingCuts):
 
         A weight is packed in 2 cycles, or in 1 for multiplying and adding.
         """
-        problem, mine = self.problem, self.cycles
+        problem = self.problem
         others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
         if packs:
-            weights = problem.channels * problem.filters * problem.taps
-            mine += 2 * weights / _IMAGES
-            others += weights / _IMAGES
-        return 1.05 * mine < others and self._pieces <= _MOST_PIECES
+            others += problem.channels * problem.filters * problem.taps / _IMAGES
+        mine = self.cost(_IMAGES if packs else 0)
+        return mine < others and self.pieces <= _MOST_PIECES
+
+    def cost(self, images: int) -> float:
+        """Return an image's cycles, with its share of packing the weights for some images."""
+        problem = self.problem
+        weights = problem.channels * problem.filters * problem.taps
+        return self.cycles + (2 * weights / images if images else 0)
 
     @cached_property
     def cycles(self) -> float:
         """About how many cycles an image's group takes.
 
-        Fitted to 60 layers: 28 an instruction of 16 filters, with what loads its operands; 180 to
+        Fitted to 60 layers: 27 an instruction of 16 filters, with what loads its operands; 180 to
         finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to split it there, or
         0.85 in the image; 0.04 a byte of weights that outgrow the second cache, and 0.1 one of
         pixels, for each block of filters; 1,100 to begin a block. That was right to 10 % for half
-        of the layers, and to 25 % for all but two. A call takes 15,000 more.
+        of the layers, and to 25 % for all but two. A call takes 6,000 more.
         """
         problem = self.problem
         halves = up(problem.filters, 8) / ROWS
-        cycles = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 28 + 180)
+        cycles = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 27 + 180)
         cycles += (0.85 if self.is_plain else 0.7) * self.rows_of_products * self.width + 1100
         if not self.is_plain:
             cycles += 0.7 * problem.channels * self.channel_gap / _FLOAT
-        if self._weights > _SECOND_CACHE:
-            cycles += 0.04 * self._weights
-        if self._pieces > _SECOND_CACHE:
-            cycles += 0.1 * self._pieces * self.blocking.filter_blocks
-        return cycles * self.blocks + 15_000
+        if self.weights_bytes > _SECOND_CACHE:
+            cycles += 0.04 * self.weights_bytes
+        return (cycles + self.beyond_cache) * self.blocks + 6_000
 
     @property
-    def _pieces(self) -> int:
+    def beyond_cache(self) -> float:
+        """About how many cycles a block's pixels take more, where they outgrow the second cache."""
+        is_large = self.pieces > _SECOND_CACHE
+        return 0.1 * self.pieces * self.blocking.filter_blocks if is_large else 0.0
+
+    @property
+    def pieces(self) -> int:
         """Bytes of a block's pixels."""
         return self.rows_of_products // 2 * PIECES * self.pair_row
 
     @property
-    def _weights(self) -> int:
+    def weights_bytes(self) -> int:
         """Bytes of a group's packed weights."""
         return self.blocking.filter_blocks * self.steps * STEP_BYTES
 
     @property
     def is_plain(self) -> bool:
         """Whether the channels of an image can be the rows of products."""
-        return self.problem.taps == 1 and self.problem.vertical.longest == 1
+        problem = self.problem
+        return problem.taps == problem.phases == 1 and problem.vertical.longest == 1
 
     @property
     def steps(self) -> int:
@@ -152,7 +170,8 @@ class AmxCuts(SharingCuts):
         tiles = int(self.tiles[-1, 0]) // _FLOAT + _VECTOR
         if self.folded:
             return tiles
-        return up(int(self._tap_offsets.max(initial=0)) // _FLOAT + tiles, _VECTOR)
+        farthest = max(int(offsets.max(initial=0)) for _, offsets in self.taps)
+        return up(farthest // _FLOAT + tiles, _VECTOR)
 
     @property
     def number_of_tiles(self) -> int:
@@ -179,37 +198,51 @@ class AmxCuts(SharingCuts):
         return np.ascontiguousarray(np.stack(made, 1), np.int64)
 
     @cached_property
-    def _tap_offsets(self) -> Array:
-        (row_phase,), (column_phase,) = self.problem.vertical.phases, self.problem.horizontal.phases
-        return np.array(
-            [self._offset(y, x) for _, y in row_phase.taps for _, x in column_phase.taps], np.int64
-        )
+    def taps(self) -> list[tuple[Array, Array]]:
+        """Of each phase: where its taps lie in a channel's weights, and in the panel; in bytes."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        width = self.spec.kernel_size[1]
+        found = []
+        for row_phase, column_phase in product(vertical.phases, horizontal.phases):
+            both = list(product(row_phase.taps, column_phase.taps))
+            weights = [(y * width + x) * _FLOAT for (y, _), (x, _) in both]
+            places = [self._offset(y, x) for (_, y), (_, x) in both]
+            found.append((np.array(weights, np.int64), np.array(places, np.int64)))
+        return found
 
     @cached_property
     def more_tables(self) -> dict[str, Array]:
         """The tables of `Pieces`, and for packing where each product's weight lies in a filter."""
-        channels = np.arange(self.problem.channels)[:, None]
         rows, missing = self.rows_of_products, -1
-        of_taps = self.tables["order"] * _FLOAT
-        places = channels * self._weight_strides[1] + of_taps
-        steps = np.arange(rows // STEP) * PIECES * PAIRS * self.pair_row
+        channels = np.arange(self.problem.channels)[:, None]
+        begins = np.arange(rows // STEP) * PIECES * PAIRS * self.pair_row
         sources = np.full(rows, missing, np.int64)
         if self.folded:
+            ((weights, taps),) = self.taps
+            places = channels * self._weight_strides[1] + weights
             products = np.full(rows, missing, np.int32)
             products[: places.size] = places.ravel()
-            sources[: places.size] = (channels * self.channel_gap + self._tap_offsets).ravel()
+            sources[: places.size] = (channels * self.channel_gap + taps).ravel()
+            steps = begins
         else:  # block of channels by block, and tap by tap: so pixels stay in the first cache
-            by_channel = np.full((rows, len(of_taps)), missing, np.int32)
-            by_channel[: len(places)] = places
-            products = by_channel.reshape(-1, STEP, len(of_taps)).transpose(0, 2, 1).ravel()
-            steps = (steps[:, None] + self._tap_offsets).ravel()
+            orders = []
+            for weights, _ in self.taps:
+                by_channel = np.full((rows, len(weights)), missing, np.int32)
+                by_channel[: len(channels)] = channels * self._weight_strides[1] + weights
+                by_step = by_channel.reshape(rows // STEP, STEP, len(weights))
+                orders.append(by_step.transpose(0, 2, 1).ravel())
+            products = np.concatenate(orders)
+            steps = np.concatenate([(begins[:, None] + taps).ravel() for _, taps in self.taps])
         last = (self.problem.filters - 1) % FILTERS + 1
+        filters = np.arange(FILTERS, dtype=np.int32) * self._weight_strides[0]
+        missing_last = np.where(np.arange(FILTERS) < last, filters, missing)
         shapes = configuration(ROWS, ROWS), configuration(min(last, ROWS), last - ROWS)
         return {
             "sources": sources,
             "steps": np.ascontiguousarray(steps, np.int64),
-            "products": products,
+            "products": np.ascontiguousarray(products, np.int32),
             "shapes": np.concatenate(shapes),
+            "rows": np.concatenate([filters, missing_last]),
         }
 
     @property
@@ -245,12 +278,11 @@ class AmxCuts(SharingCuts):
         """A convolution's record, and what the program needs beside it."""
         known, way = super().record, self.blocking
         tables = self.more_tables
-        made = -(-self.number_of_tiles // 2) * MADE
         slack = 2 * _LINE + _LINE  # tiles read beyond the last position
         sizes = {
-            "pieces": self._pieces + slack,
+            "pieces": self.pieces + slack,
             "made": MADE,
-            "sums": made if self.steps > self.segment else 0,
+            "sums": self.sums_bytes,
             "chosen": _LINE,
             "has_tiny": _LINE,
         }
@@ -273,6 +305,7 @@ class AmxCuts(SharingCuts):
             rows=self.rows_of_products,
             pair_row=self.pair_row,
             width=self.width,
+            **self.told_of_phases,
         )
         known[Record._fields.index("scratch_bytes")] = place
         return np.concatenate([known, np.array(told, np.int64)])
@@ -280,7 +313,17 @@ class AmxCuts(SharingCuts):
     @cached_property
     def segment(self) -> int:
         """Steps that are summed in one go, in pieces of about one size."""
-        return even(self.steps, _SEGMENT)
+        return even(self.steps, SEGMENT)
+
+    @property
+    def sums_bytes(self) -> int:
+        """Bytes of the sums of segments."""
+        return -(-self.number_of_tiles // 2) * MADE if self.steps > self.segment else 0
+
+    @property
+    def told_of_phases(self) -> dict[str, int]:
+        """What the program is told beside, if there are several phases."""
+        return {}
 
     @property
     def blocks(self) -> int:
@@ -304,7 +347,8 @@ class AmxCuts(SharingCuts):
         packed[: HEAD // _FLOAT] = 0
         record = self._packing_record.copy()
         record[0], record[1] = weight.ctypes.data, packed.ctypes.data
-        packing_program(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)
+        packing = packing_program if isinstance(self.spec, Conv2dSpec) else across
+        packing(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)
         return packed
 
     @cached_property
@@ -318,16 +362,6 @@ class AmxCuts(SharingCuts):
             of_group=problem.filters * problem.channels * prod(self.spec.kernel_size) * _FLOAT,
             of_filter=of_filter,
             in_order=int(np.array_equal(products, np.arange(len(products)) * _FLOAT)),
+            rows=self.more_tables["rows"].ctypes.data,
         )
         return np.array(told, np.int64)
-
-
-def best(cuts: Cuts) -> AmxCuts:
-    """Return the faster of the cuts with few pixels in a block, and with many, for a layer's."""
-    common = cuts.spec, cuts.problem, cuts.machine, cuts.number, cuts.planar
-    return min((AmxCuts(*common, most) for most in _PIECES), key=attrgetter("cycles"))
-
-
-def fits(problem: Problem) -> bool:
-    """Tell whether a layer can be computed so: float32, one phase, on a CPU that has AMX."""
-    return problem.itemsize == _FLOAT and problem.phases == 1 and problem.taps > 0 and available()

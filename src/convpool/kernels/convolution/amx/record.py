@@ -17,6 +17,19 @@ class Pieces(NamedTuple):
     number_of_steps: int = 0
     segment: int = 0
     """Steps that are summed in one go."""
+    phases: int = 0
+    """Of a table, for each phase: its first step, how many there are, and in one go."""
+    row_phases: int = 0
+    """Of a table, for each row of phases: whether it has products, bits for those lanes of its
+    phases in turn that have, and where in the sums each phase's lie."""
+    number_of_row_phases: int = 0
+    filter_row: int = 0
+    """From filter to filter of the sums of a phase."""
+    sums_pitch: int = 0
+    """Numbers from row to row of these."""
+    no_products: int = 0
+    """Where in the sums zeros lie, for phases without products, up to their end."""
+    sums_end: int = 0
     tiles: int = 0
     """Of a table, for each 16 positions: where they lie in a row of pieces, their first output's
     row and column, and bits for those positions that are outputs."""

@@ -13,13 +13,14 @@ from convpool.kernels.amx import (
     ROWS,
     TILE,
     gather,
+    gather_rows,
     is_tiny,
     least,
     no_number,
     store_halves,
 )
 from convpool.kernels.jit import Program
-from convpool.kernels.rows import fields, load, store_number
+from convpool.kernels.rows import fields, load, store_number, transpose
 
 FILTERS = 2 * ROWS
 """Filters of a block."""
@@ -48,11 +49,14 @@ class Weights(NamedTuple):
     of_filter: int = 0
     in_order: int = 0
     """Whether the products lie in a filter's weights one after the other."""
+    rows: int = 0
+    """Tables of int32: where each filter of a block begins, and each of the last one; negative if
+    there is none."""
 
 
 @cache
 def program(number: Any) -> Program:
-    """Return the program that packs a block of filters."""
+    """Return the program that packs a block of filters whose weights lie side by side."""
 
     def pack(record, unit, _thread):
         """Pack the filters of one block; the places of what is missing in the last one are left."""
@@ -75,3 +79,37 @@ def program(number: Any) -> Program:
             store_number(np.int64(1), plan.packed)
 
     return Program(pack, variant=f"amx-weights-{number.__name__}")
+
+
+@cache
+def across(number: Any) -> Program:
+    """Return the program for a transposed layer, of which filters lie side by side.
+
+    What lies together is read together, and squares are turned: filter by filter, each number
+    would bring a line of its own into the first cache, and of one set of it.
+    """
+
+    def pack(record, unit, _thread):
+        """Pack the filters of one block; the places of what is missing are 0."""
+        plan = fields(record, Weights)
+        blocks = -(-plan.filters // FILTERS)
+        group, number_of_block = divmod(unit, blocks)
+        source = plan.weight + group * plan.of_group + number_of_block * FILTERS * plan.of_filter
+        target = plan.packed + HEAD + unit * plan.steps * STEP_BYTES + (PIECES - 1) * 2 * TILE
+        table = plan.rows + (number_of_block + 1 == blocks) * FILTERS * 4
+        trace = no_number(ROWS)
+        for step in range(plan.steps):
+            for part in range(STEP // ROWS):
+                for half in range(FILTERS // ROWS):
+                    products = plan.products + (step * STEP + part * ROWS) * 4
+                    square = gather_rows(number, source, products, table + half * ROWS * 4, ROWS)
+                    there = target + half * TILE + part * 32
+                    for numbers in transpose(square):
+                        trace = least(trace, numbers)
+                        store_halves(numbers, there, -2 * TILE)
+                        there += 64
+            target += STEP_BYTES
+        if is_tiny(trace):
+            store_number(np.int64(1), plan.packed)
+
+    return Program(pack, variant=f"amx-weights-across-{number.__name__}")

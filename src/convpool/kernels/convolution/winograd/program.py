@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convpool.kernels.amx import PIECES
 from convpool.kernels.convolution.finish import finishing
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
 from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
-from convpool.kernels.convolution.winograd.products import multiplying
-from convpool.kernels.convolution.winograd.record import Tiles
+from convpool.kernels.convolution.winograd import matrices, products
+from convpool.kernels.convolution.winograd.record import HEAD, Tiles
 from convpool.kernels.convolution.winograd.transforms import (
     reading,
     turning,
@@ -32,17 +33,20 @@ _RECORD = 8 * len(Record._fields)
 def program(
     number: Any,
     short: Short,
-    tile: tuple[int, int],
+    tile: tuple[int, int] | None,
     planar: bool,
     register: int,
     reading: Reading,
 ) -> Program:
-    """Return the program of a short convolution for a tile of registers."""
+    """Return the program of a short convolution for a tile of registers, or on AMX without one."""
     m, r = short
-    read = _reading(number, short, register, reading)
-    write = _writing(number, short, tile[0], planar, register)
-    multiply = multiplying(number, *tile)
     points = (m + r - 1) ** 2
+    if tile:
+        multiply, lanes = products.multiplying(number, *tile, points), tile[0]
+    else:
+        multiply, lanes = matrices.multiplying(number, points), matrices.LANES
+    read = _reading(number, short, register, reading, int(not tile))
+    write = _writing(number, short, lanes, planar, register)
 
     def convolve(record, unit, thread):
         """Make one block of tiles, for the unit's blocks of filters."""
@@ -53,32 +57,29 @@ def program(
         read(record, unit, memory)
         down = -(-min(plan.rows, plan.out_height - row) // m)
         across = -(-min(plan.columns, plan.out_width - column) // m)
-        for number_of_block in range(first, end):
-            weights = plan.packed
-            weights += (group * plan.filter_blocks + number_of_block) * more.weights_block
-            for point in range(points):
-                multiply(
-                    memory + more.values + point * more.values_plane,
-                    more.values_tile,
-                    down * across,
-                    plan.channels,
-                    weights + point * more.weights_plane,
-                    weights + (point + 1) * more.weights_plane,
-                    memory + more.sums + point * more.sums_plane,
-                )
-            write(record, unit, memory, number_of_block)
+        for begin in range(first, end, more.together):
+            weights = plan.packed + HEAD
+            weights += (group * plan.filter_blocks + begin) * more.weights_block
+            blocks = min(more.together, end - begin)
+            multiply(record, memory, down * across, weights, blocks)
+            for i in range(blocks):
+                write(record, unit, memory, memory + more.sums + i * more.sums_block, begin + i)
 
-    variant = "-".join(map(str, (number.__name__, m, r, *tile, int(planar), *reading)))
+    how = (*(tile or ("amx",)), int(planar), *reading)
+    variant = "-".join(map(str, (number.__name__, m, r, *how)))
     return Program(convolve, variant=f"winograd-{variant}")
 
 
 @cache
-def _reading(number: Any, short: Short, register: int, how: Reading) -> Any:
+def _reading(number: Any, short: Short, register: int, how: Reading, splits: int) -> Any:
     m, r = short
     item = np.dtype(number).itemsize
-    pixel = register * item
-    fill = filling(number, register, *how)
-    turn, transform = turning(number, register), reading(number, register, m, r)
+    squares = 2 if splits else 1
+    together = squares * register
+    pixel = together * item
+    value = PIECES * 2 if splits else item
+    fill, turn = filling(number, register, *how), turning(number, register, squares, splits)
+    transform = reading(number, together, m, r, splits)
 
     @block
     def read(record, unit, memory):
@@ -91,14 +92,15 @@ def _reading(number: Any, short: Short, register: int, how: Reading) -> Any:
         down = -(-min(plan.rows, plan.out_height - row) // m)
         across = -(-min(plan.columns, plan.out_width - column) // m)
         turned, values = memory + more.turned, memory + more.values
+        has_tiny = load_number(np.int64, plan.packed) != 0
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
             fill(record, source + first * plan.channel_stride, memory, channels, row, column)
-            for channel in range(0, channels, register):
-                turn(
+            for channel in range(0, channels, together):
+                has_tiny |= turn(
                     memory + channel * plan.channel_gap,
                     plan.channel_gap,
-                    min(register, channels - channel),
+                    min(together, channels - channel),
                     (down * m + r - 1) * plan.pitch,
                     turned,
                 )
@@ -108,11 +110,12 @@ def _reading(number: Any, short: Short, register: int, how: Reading) -> Any:
                         plan.pitch * pixel,
                         memory + more.halfway,
                         more.halfway_row,
-                        values + y * across * more.values_tile + (first + channel) * item,
+                        values + y * across * more.values_tile + (first + channel) * value,
                         more.values_tile,
                         more.values_plane,
                         across,
                     )
+        store_number(np.int64(splits and has_tiny), memory + more.has_tiny)
 
     return read
 
@@ -126,8 +129,8 @@ def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int)
     finish = finishing(number, register, int(planar))
 
     @block
-    def write(record, unit, memory, number_of_block):
-        """Store a unit's block of the output, for one block of filters."""
+    def write(record, unit, memory, sums, number_of_block):
+        """Store a unit's block of the output, for one block of filters, from their sums."""
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
         image, group, _, _, _, row, column = place_of(record, unit)
@@ -138,22 +141,24 @@ def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int)
         output += row * plan.output_row + column * plan.output_column
         slope = number(load_number(np.float64, record + SLOPE))
         ceiling = number(load_number(np.float64, record + CEILING))
+        has_tiny = load_number(np.int64, memory + more.has_tiny) != 0
         for lane in range(0, lanes, register):
             k = number_of_block * lanes + lane
             k_of_all = group * plan.filters + k
             if k >= plan.filters:
                 continue
             for y in range(0, rows, m):
-                is_finite = untransform(
-                    memory + more.sums + ((y // m) * across * lanes + lane) * item,
+                is_right = untransform(
+                    sums + ((y // m) * across * lanes + lane) * item,
                     lanes * item,
                     more.sums_plane,
                     memory + more.halfway,
                     memory + more.outputs,
                     more.outputs_row,
                     across,
+                    has_tiny,
                 )
-                if not is_finite:
+                if not is_right:
                     store_number(np.int64(1), more.spoiled + image * 8)
                 pieces, pixels = min(m, rows - y), columns
                 if more.joined:
@@ -185,6 +190,8 @@ class Weighing(NamedTuple):
     scratch_bytes: int = 0
     """Of one thread."""
     channels: int = 0
+    rows: int = 0
+    """Channels with those that are zeros."""
     packed_block: int = 0
     """From one block of filters to the next, as the others."""
     target_block: int = 0
@@ -199,12 +206,15 @@ def weighing_program(number: Any, short: Short, lanes: int) -> Program:
     def weigh(record, unit, thread):
         """Transform the weights of one block of filters."""
         plan = fields(record, Weighing)
-        transform_weights(
+        has_tiny = transform_weights(
             plan.packed + unit * plan.packed_block,
             plan.channels,
+            plan.rows,
             plan.scratch + thread * plan.scratch_bytes,
-            plan.target + unit * plan.target_block,
+            plan.target + HEAD + unit * plan.target_block,
             plan.target_plane,
         )
+        if has_tiny:
+            store_number(np.int64(1), plan.target)
 
     return Program(weigh, variant=f"weigh-{number.__name__}-{short[0]}-{short[1]}-{lanes}")

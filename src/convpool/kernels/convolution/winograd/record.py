@@ -2,24 +2,31 @@
 
 from typing import NamedTuple
 
+HEAD = 64
+"""Bytes before the weights: a number, 1 if a weight is tiny."""
+
 
 class Tiles(NamedTuple):
     """Where the parts of a thread's scratch lie, from `turned` on, and their strides."""
 
     spoiled: int = 0
-    """Address of a number for each image: 1 where something in its output isn't finite."""
+    """Address of a number for each image: 1 where its output isn't finite, or can't be trusted."""
     turned: int = 0
     """Pixels, channels side by side."""
     halfway: int = 0
     """Of a row of tiles, transformed down the columns alone."""
     halfway_row: int = 0
     values: int = 0
-    """Transformed pixels: plane by plane, tile by tile, channels side by side."""
+    """Transformed pixels: plane by plane, tile by tile, channels side by side; or their pieces."""
     values_plane: int = 0
     values_tile: int = 0
     sums: int = 0
     """Plane by plane, tile by tile, filters of a block side by side."""
     sums_plane: int = 0
+    sums_block: int = 0
+    """From block to block of filters."""
+    together: int = 0
+    """Blocks of filters whose sums are held at a time."""
     outputs: int = 0
     """Pixels, filters of a vector side by side."""
     outputs_row: int = 0
@@ -28,3 +35,12 @@ class Tiles(NamedTuple):
     weights_plane: int = 0
     weights_block: int = 0
     """Of the transformed weights: from block to block of filters."""
+    pieces: int = 0
+    """Of the weights of a plane and a block of filters, and of the next ones."""
+    pieces_size: int = 0
+    shapes: int = 0
+    """Address of the shapes of AMX's registers."""
+    rows: int = 0
+    """Tiles in one of them."""
+    has_tiny: int = 0
+    """A number: 1 if any pixel of the block, or any weight, is tiny."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from convpool.kernels.amx import any_lost_of, is_tiny, least_of, no_number, store_split
 from convpool.kernels.combining import INPUT, OUTPUT, TAPS, add_no_times, any_nan, combine
 from convpool.kernels.jit import block
 from convpool.kernels.rows import (
@@ -24,25 +25,40 @@ from convpool.kernels.sums import zeros
 
 
 @cache
-def turning(number: Any, lanes: int) -> Any:
-    """Return the function that puts channels side by side."""
+def turning(number: Any, lanes: int, squares: int, traces: int) -> Any:
+    """Return the function that puts `squares` times `lanes` channels side by side.
+
+    If it traces, it tells whether a number is tiny.
+    """
     item = np.dtype(number).itemsize
-    pixel = lanes * item
+    pixel = squares * lanes * item
 
     @block
     def turn(panel, gap, channels, pixels, turned):
-        """Turn `channels` channels of a panel, `lanes` at most; pixels beyond may be written."""
-        for x in range(0, pixels, lanes):
-            place = panel + x * item
-            square = load_rows(number, place, gap, channels - 1, lanes, lanes, lanes)
-            store_all(transpose(square), turned + x * pixel, pixel)
+        """Turn `channels` channels of a panel; pixels beyond may be written.
+
+        Where channels are missing, the last one is repeated.
+        """
+        trace = no_number(lanes)
+        for first in range(0, squares * lanes, lanes):
+            there = min(first, channels - 1)
+            for x in range(0, pixels, lanes):
+                place = panel + there * gap + x * item
+                square = load_rows(number, place, gap, channels - there - 1, lanes, lanes, lanes)
+                if traces:
+                    trace = least_of(trace, square)
+                store_all(transpose(square), turned + x * pixel + first * item, pixel)
+        return is_tiny(trace)
 
     return turn
 
 
 @cache
-def reading(number: Any, lanes: int, m: int, r: int) -> Any:
-    """Return the function that transforms a row of tiles of m x m outputs of r x r taps."""
+def reading(number: Any, lanes: int, m: int, r: int, splits: int) -> Any:
+    """Return the function that transforms a row of tiles of m x m outputs of r x r taps.
+
+    If it splits, it stores the pieces of what it makes.
+    """
     pixel = lanes * np.dtype(number).itemsize
     points = m + r - 1
 
@@ -57,7 +73,10 @@ def reading(number: Any, lanes: int, m: int, r: int) -> Any:
                 place = halfway + i * halfway_row + t * m * pixel
                 row = load_all(number, place, pixel, lanes, points)
                 target = values + t * tile + i * points * plane
-                store_all(combine(row, m, r, INPUT), target, plane)
+                if splits:
+                    store_split(combine(row, m, r, INPUT), target, plane)
+                else:
+                    store_all(combine(row, m, r, INPUT), target, plane)
 
     return transform
 
@@ -69,12 +88,14 @@ def writing(number: Any, lanes: int, m: int, r: int) -> Any:
     points = m + r - 1
 
     @block
-    def untransform(sums, tile, plane, halfway, outputs, outputs_row, tiles):
+    def untransform(sums, tile, plane, halfway, outputs, outputs_row, tiles, has_tiny):
         """Make the `m` rows of outputs of `tiles` tiles, for the filters of one vector.
 
         From the last tile to the first: what it has beyond the end of a row is overwritten, if the
-        next row begins there. Returns whether all that was made is finite.
+        next row begins there. Returns whether all that was made is finite, and with tiny numbers
+        large enough to show that no products were lost.
         """
+        is_lost = False
         trace = zeros(number, lanes, 1)[0]
         for t in range(tiles - 1, -1, -1):
             for j in range(points):
@@ -85,8 +106,10 @@ def writing(number: Any, lanes: int, m: int, r: int) -> Any:
                 row = load_all(number, halfway + i * points * pixel, pixel, lanes, points)
                 made = combine(row, m, r, OUTPUT)
                 trace = add_no_times(trace, made)
+                if has_tiny and any_lost_of(made):
+                    is_lost = True
                 store_all(made, outputs + i * outputs_row + t * m * pixel, pixel)
-        return not any_nan(trace)
+        return not (is_lost or any_nan(trace))
 
     return untransform
 
@@ -98,17 +121,26 @@ def weighing(number: Any, lanes: int, m: int, r: int) -> Any:
     points = m + r - 1
 
     @block
-    def transform_weights(packed, channels, halfway, target, plane):
-        """Transform taps in order, channel by channel, into planes of all channels."""
+    def transform_weights(packed, channels, rows, halfway, target, plane):
+        """Transform taps in order, channel by channel, into planes of all channels.
+
+        After them come zeros, up to `rows` channels. Returns whether a tap is tiny.
+        """
+        trace = no_number(lanes)
         for channel in range(channels):
             source = packed + channel * r * r * vector
             for x in range(r):
                 column = load_all(number, source + x * vector, r * vector, lanes, r)
+                trace = least_of(trace, column)
                 column = combine(column, m, r, TAPS)
                 store_all(column, halfway + x * vector, r * vector)
             for i in range(points):
                 place = halfway + i * r * vector
                 row = combine(load_all(number, place, vector, lanes, r), m, r, TAPS)
                 store_all(row, target + i * points * plane + channel * vector, plane)
+        for channel in range(channels, rows):
+            for point in range(points * points):
+                store_all(zeros(number, lanes, 1), target + point * plane + channel * vector, 0)
+        return is_tiny(trace)
 
     return transform_weights

@@ -140,7 +140,7 @@ def _multiplying(number: Any) -> Any:
             else:
                 add_products(a, b, row, piece, c, d, 64, 1, 1)
         made = memory + more.made
-        store_sums(made)
+        store_sums(made, made + 2 * TILE)
         target = sums + pair * ROWS * _ROW
         trace = zeros(number, ROWS, 1)[0]
         for _ in range(min(2, tiles) * 4):

@@ -15,7 +15,7 @@ from convpool.kernels.weight_gradient.cuts import Cuts
 from convpool.kernels.weight_gradient.record import Record
 from convpool.kernels.weight_gradient.short.program import PLANES, finish_program, sum_program
 from convpool.kernels.weight_gradient.short.record import Tiles
-from convpool.kernels.weight_gradient.short.transforms import POINTS, M, R
+from convpool.kernels.weight_gradient.short.transforms import POINTS
 
 Array = NDArray[Any]
 
@@ -40,10 +40,17 @@ class ShortCuts(Cuts):
         return min(self._ways(), key=self._cycles)
 
     @property
+    def _sizes(self) -> tuple[int, int]:
+        """Outputs and taps of a tile, in each direction."""
+        taps = self.problem.kernel[0]
+        return POINTS + 1 - taps, taps
+
+    @property
     def _grid(self) -> tuple[int, int]:
         """Rows and columns of tiles of an image."""
         vertical, horizontal = self.problem.vertical, self.problem.horizontal
-        return -(-vertical.output // M), -(-horizontal.output // M)
+        m, _ = self._sizes
+        return -(-vertical.output // m), -(-horizontal.output // m)
 
     @property
     def _lanes(self) -> int:
@@ -55,6 +62,7 @@ class ShortCuts(Cuts):
         all_chunks = -(-problem.channels // register)
         all_blocks = -(-problem.filters // self._lanes)
         down, across = self._grid
+        m, _ = self._sizes
         ways = []
         for most in _TILES:
             rows = even(down, max(1, most // across))
@@ -68,7 +76,7 @@ class ShortCuts(Cuts):
                     PLANES,
                     chunk // _COUNT,
                     images,
-                    rows * M,
+                    rows * m,
                     problem.horizontal.output,
                     min(blocks, all_blocks),
                     -(-problem.channels // chunk),
@@ -86,10 +94,10 @@ class ShortCuts(Cuts):
         return max(1, min(-(-UNITS // units), self._blocks(way) // 2, ALL_SUMS // sums))
 
     def _blocks(self, way: Blocking) -> int:
-        return -(-self.batch // way.images) * -(-self._grid[0] * M // way.rows)
+        return -(-self.batch // way.images) * -(-self._grid[0] // (way.rows // self._sizes[0]))
 
     def _tiles(self, way: Blocking) -> int:
-        return way.images * way.rows // M * self._grid[1]
+        return way.images * (way.rows // self._sizes[0]) * self._grid[1]
 
     def _bytes(self, way: Blocking) -> int:
         """Bytes of what is used again and again."""
@@ -101,8 +109,8 @@ class ShortCuts(Cuts):
         """About how many cycles it takes.
 
         A third more than instructions take by themselves, as for most of nine layers of 16 to 512
-        channels: 26 products a cycle and 200 cycles for the tiles of a plane, some 2 for a number
-        to be read and transformed, a fifth of one to add to a sum in memory.
+        channels: 26 products a cycle and 200 cycles for the tiles of a plane, one for each number
+        that is made of pixels and gradients, a fifth of one to add to a sum in memory.
         """
         problem = self.problem
         tiles, chunks = self._tiles(way), way.held_chunks
@@ -110,7 +118,7 @@ class ShortCuts(Cuts):
         units = -(-problem.filters // filters) * problem.groups
         cycles = PLANES * tiles * chunks * way.chunk * filters / 26
         cycles += PLANES * chunks * way.held_blocks * 200
-        cycles += tiles * M * M * (2.0 * chunks * way.chunk + 1.6 * filters)
+        cycles += PLANES * tiles * (0.9 * chunks * way.chunk + 0.7 * filters)
         cycles += 0.2 * PLANES * chunks * way.chunk * filters
         alone = 1.5 if units * way.parts == 1 else 1.0  # one thread, and the others idle
         return 1.33 * alone * cycles * units * self._blocks(way)
@@ -123,7 +131,8 @@ class ShortCuts(Cuts):
     @property
     def panel_columns(self) -> int:
         """Pixels from row to row of the panel."""
-        return self._grid[1] * M + R - 1
+        m, r = self._sizes
+        return self._grid[1] * m + r - 1
 
     @cached_property
     def tables(self) -> dict[str, Array]:
@@ -145,7 +154,8 @@ class ShortCuts(Cuts):
         """A gradient's record, and what the programs need beside it."""
         known, way, item = super().record, self.blocking, self.problem.itemsize
         tiles, vector = self._tiles(way), way.lanes * item
-        columns = self._grid[1] * M
+        m, r = self._sizes
+        columns = self._grid[1] * m
         slope_plane, value_plane = tiles * vector + _LINE, tiles * self._value_tile
         sizes = {
             "straight": way.rows * columns * vector,
@@ -153,7 +163,7 @@ class ShortCuts(Cuts):
             "values": PLANES * value_plane,
             "slopes": way.held_blocks * PLANES * slope_plane,
         }
-        rows = way.rows + R - 1
+        rows = way.rows + r - 1
         panel = rows * self.panel_columns * way.chunk * item
         places, place = {}, up(panel + self.machine.vector, _LINE)
         for name, size in sizes.items():
@@ -191,13 +201,14 @@ class ShortCuts(Cuts):
         """The programs: that of the sums, and that which finishes."""
         lanes = self._lanes
         return (
-            sum_program(self.number, lanes, _COUNT, lanes // 2),
-            finish_program(self.number, lanes, lanes // 2),
+            sum_program(self.number, lanes, _COUNT, lanes // 2, *self._sizes),
+            finish_program(self.number, lanes, lanes // 2, *self._sizes),
         )
 
 
 def fits(problem: Problem) -> bool:
-    """Tell whether a gradient can be computed so: of 3x3 taps beside each other, of stride 1."""
-    steps = {axis.stride for axis in (problem.vertical, problem.horizontal)}
-    reach = {axis.reach for axis in (problem.vertical, problem.horizontal)}
-    return not problem.apart and problem.kernel == (R, R) and steps == {1} and reach == {R}
+    """Tell whether a gradient can be computed so: 3x3 or 5x5 taps side by side, of stride 1."""
+    axes = problem.vertical, problem.horizontal
+    taps = problem.kernel[0]
+    are_side_by_side = all((axis.stride, axis.reach) == (1, taps) for axis in axes)
+    return not problem.apart and problem.kernel in {(3, 3), (5, 5)} and are_side_by_side

@@ -18,7 +18,6 @@ from convpool.kernels.weight_gradient.record import Record
 from convpool.kernels.weight_gradient.short.record import Tiles
 from convpool.kernels.weight_gradient.short.transforms import (
     POINTS,
-    M,
     of_gradients,
     of_pixels,
     of_sums,
@@ -29,9 +28,9 @@ PLANES = POINTS * POINTS
 
 
 @cache
-def sum_program(number: Any, lanes: int, count: int, register: int) -> Program:
+def sum_program(number: Any, lanes: int, count: int, register: int, m: int, r: int) -> Program:
     """Return the program that sums a share of the blocks, for some filters and channels."""
-    read, turn = _reading(number, register), _turning(number, lanes, register)
+    read, turn = _reading(number, register, m, r), _turning(number, lanes, register, m, r)
     sum_tiles = summing(number, lanes, count, 0)
 
     def differentiate(record, unit, thread):
@@ -45,7 +44,7 @@ def sum_program(number: Any, lanes: int, count: int, register: int) -> Program:
         first = blocks * part // plan.parts
         for number_of_block in range(first, blocks * (part + 1) // plan.parts):
             image, row, _, images, rows, _ = pixels_of(record, number_of_block)
-            tiles = images * -(-rows // M) * more.columns
+            tiles = images * -(-rows // m) * more.columns
             source = plan.gradient + image * plan.gradient_image + row * plan.gradient_row
             for k in range(first_block, end_block):
                 filters = min(lanes, plan.filters - k * lanes)
@@ -73,17 +72,17 @@ def sum_program(number: Any, lanes: int, count: int, register: int) -> Program:
                             number_of_block == first,
                         )
 
-    variant = f"weights-short-{number.__name__}-{lanes}-{count}"
+    variant = f"weights-short-{number.__name__}-{lanes}-{count}-{m}-{r}"
     return Program(differentiate, variant=variant)
 
 
 @cache
-def _turning(number: Any, lanes: int, register: int) -> Any:
+def _turning(number: Any, lanes: int, register: int, m: int, r: int) -> Any:
     item = np.dtype(number).itemsize
     vector, copy, transform = (
         lanes * item,
         copying(number, register),
-        of_gradients(number, register),
+        of_gradients(number, register, m, r),
     )
 
     @block
@@ -91,10 +90,10 @@ def _turning(number: Any, lanes: int, register: int) -> Any:
         """Transform the gradients of up to `lanes` filters; beyond the output they are 0."""
         plan, more = fields(record, Record), fields(record + _TILES, Tiles)
         straight, halfway = memory + more.straight, memory + more.halfway
-        columns, tile_rows = more.columns * M, -(-rows // M)
+        columns, tile_rows = more.columns * m, -(-rows // m)
         row = columns * vector
-        if filters < lanes or rows < tile_rows * M or plan.out_width < columns:
-            for pixel in range(tile_rows * M * columns):
+        if filters < lanes or rows < tile_rows * m or plan.out_width < columns:
+            for pixel in range(tile_rows * m * columns):
                 store_all(zeros(number, lanes, 1), straight + pixel * vector, 0)
         for image in range(images):
             for y in range(rows):
@@ -112,7 +111,7 @@ def _turning(number: Any, lanes: int, register: int) -> Any:
                 there = target + (image * tile_rows + y) * more.columns * vector
                 for half in range(0, vector, register * item):
                     transform(
-                        straight + y * M * row + half,
+                        straight + y * m * row + half,
                         row,
                         vector,
                         halfway,
@@ -126,25 +125,25 @@ def _turning(number: Any, lanes: int, register: int) -> Any:
 
 
 @cache
-def _reading(number: Any, register: int) -> Any:
+def _reading(number: Any, register: int, m: int, r: int) -> Any:
     item = np.dtype(number).itemsize
-    fill, transform = filling(number, register), of_pixels(number, register)
+    fill, transform = filling(number, register), of_pixels(number, register, m, r)
 
     @block
     def read(record, source, memory, channels, images, rows, row):
         """Transform the pixels of up to a chunk's channels."""
         plan, more = fields(record, Record), fields(record + _TILES, Tiles)
-        tile_rows, pixel = -(-rows // M), plan.chunk * item
+        tile_rows, pixel = -(-rows // m), plan.chunk * item
         pitch = plan.panel_columns * pixel
         for image in range(images):
             here = source + image * plan.image_stride
-            fill(record, here, memory, channels, tile_rows * M, more.columns * M, row, 0)
+            fill(record, here, memory, channels, tile_rows * m, more.columns * m, row, 0)
             for y in range(tile_rows):
                 there = memory + more.values
                 there += (image * tile_rows + y) * more.columns * more.value_tile
                 for channel in range(0, pixel, register * item):
                     transform(
-                        memory + y * M * pitch + channel,
+                        memory + y * m * pitch + channel,
                         pitch,
                         pixel,
                         memory + more.halfway,
@@ -158,11 +157,11 @@ def _reading(number: Any, register: int) -> Any:
 
 
 @cache
-def finish_program(number: Any, lanes: int, register: int) -> Program:
+def finish_program(number: Any, lanes: int, register: int, m: int, r: int) -> Program:
     """Return the program that makes gradients of the sums, in the order of the weights."""
     item = np.dtype(number).itemsize
     vector = lanes * item
-    transform, order = of_sums(number, register), ordering(number, lanes, register)
+    transform, order = of_sums(number, register, m, r), ordering(number, lanes, register)
 
     def finish(record, unit, thread):
         """Write the weights of one block of filters."""
@@ -180,4 +179,4 @@ def finish_program(number: Any, lanes: int, register: int) -> Program:
             store_number(np.int64(1), more.doubts + 8)
         order(record, unit, 1)
 
-    return Program(finish, variant=f"weights-short-finish-{number.__name__}-{lanes}")
+    return Program(finish, variant=f"weights-short-finish-{number.__name__}-{lanes}-{m}-{r}")

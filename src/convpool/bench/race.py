@@ -11,7 +11,7 @@ from math import ceil
 from timeit import Timer
 from typing import TypeVar
 
-from benchmarks.peers import Run
+from convpool.bench.contestants import Run
 
 Name = TypeVar("Name", bound=Hashable)
 

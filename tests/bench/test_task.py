@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.task import by_reference, by_torch, error, is_wrong, largest, make_task
+from convpool.bench.task import by_reference, by_torch, error, is_wrong, largest, make_task
 from tests.benchmarks.contestants import case_named
 
 SMALL = (

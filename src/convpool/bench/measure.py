@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from benchmarks.cases import Case, Layout
-from benchmarks.limits import best_width, copies, multiply_adds, operations
-from benchmarks.peers import OURS, Contestant, Run, contestants
-from benchmarks.race import Pace, race
-from benchmarks.task import error, is_wrong, make_task, truth
+from convpool.bench.cases import Case, Layout
+from convpool.bench.contestants import OURS, Contestant, Run
+from convpool.bench.limits import best_width, copies, multiply_adds, operations
+from convpool.bench.race import Pace, race
+from convpool.bench.task import error, is_wrong, make_task, truth
+
+AnyCase = TypeVar("AnyCase", bound=Case)
 
 
 @dataclass(frozen=True)
-class Line:
+class Line(Generic[AnyCase]):
     """What was measured of one case."""
 
-    case: Case
+    case: AnyCase
     layout: Layout
     threads: int
     errors: dict[str, float]
@@ -38,6 +41,12 @@ class Line:
         """The contestants that aren't convpool."""
         return [name for name in self.errors if name not in OURS]
 
+    @property
+    def best_of_ours(self) -> str | None:
+        """The quicker of our calls, if they were timed."""
+        timed = [name for name in OURS if name in self.seconds]
+        return min(timed, key=self.seconds.__getitem__, default=None)
+
     def rate(self, name: str) -> float:
         """Return a contestant's operations or bytes a second."""
         return self.case.work / self.seconds[name]
@@ -53,25 +62,18 @@ class Line:
         return self.seconds[peer] / self.seconds[ours]
 
 
-def measure(
-    case: Case, layout: Layout, threads: int, peers: Sequence[str], pace: Pace | None
-) -> Line:
+def measure_among(
+    among: Sequence[Contestant], case: AnyCase, layout: Layout, threads: int, pace: Pace | None
+) -> Line[AnyCase]:
     """Return a case's line; its time is measured only if every output is right.
 
     Args:
+        among: the contestants, the last of which is convpool.
         case: the layer and its batch.
         layout: how the input lies in memory.
         threads: of every contestant.
-        peers: names as in `peers.PEERS`.
         pace: how long is measured; only the errors if None.
     """
-    return measure_among(contestants(peers), case, layout, threads, pace)
-
-
-def measure_among(
-    among: Sequence[Contestant], case: Case, layout: Layout, threads: int, pace: Pace | None
-) -> Line:
-    """Return the line of a case among these contestants, the last of which is convpool."""
     task = make_task(case, layout, threads)
     with ExitStack() as sessions:
         for contestant in among:

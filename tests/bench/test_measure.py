@@ -4,9 +4,9 @@ from math import isnan
 
 import pytest
 
-from benchmarks import race as race_module
-from benchmarks.measure import measure_among
-from benchmarks.race import QUICK, Pace, race
+from convpool.bench import race as race_module
+from convpool.bench.measure import measure_among
+from convpool.bench.race import QUICK, Pace, race
 from tests.benchmarks.contestants import Fake, case_named
 
 POOL = case_named("tutorial,5x5 pool3")

@@ -16,12 +16,19 @@ from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from convpool.kernels import amx
+from convpool.kernels.simd import call
+
 CHAINS = 12
 """Independent sums: two units times a latency of 4 or 5 need 8 to 10, and AVX2 has 16 registers."""
 WIDTHS = (16, 8, 4)
 """Lanes of float32 in a register of AVX-512, of AVX2, and of SSE or NEON."""
 STEPS = 2**15
 """A call takes some 65 µs, against which starting the threads is little."""
+PRODUCTS = amx.PIECES * (amx.PIECES + 1) // 2
+"""Of matrices of bfloat16 for one of float32: those of the larger pieces."""
+TILE_OPERATIONS = 2 * amx.ROWS * amx.ROWS * 2 * amx.PAIRS
+"""Of an instruction that multiplies two tiles, two a multiply-add."""
 LARGE_COPY = 2**28
 """Bytes that the large copy reads and writes together."""
 
@@ -77,6 +84,35 @@ def _chains(lanes: int):
     return run
 
 
+@intrinsic
+def _multiply_tiles(_context, _steps):
+    """Multiply four pairs of tiles, repeatedly, in eight registers alone."""
+
+    def generate(context, builder, _signature, values):
+        with cgutils.for_range(builder, values[0]):
+            for sums, filters, pixels in ((0, 4, 6), (1, 4, 7), (2, 5, 6), (3, 5, 7)):
+                registers = map(ir.IntType(8), (sums, filters, pixels))
+                call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), *registers)
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
+@cache
+def _tiles():
+    """Return the function that keeps every thread busy with products of tiles."""
+
+    @numba.njit(parallel=True, nogil=True)
+    def run(shapes, threads, steps):
+        for _ in prange(threads):
+            amx.configure(shapes.ctypes.data)
+            amx.clear_sums()
+            _multiply_tiles(steps)
+            amx.release()
+
+    return run
+
+
 @numba.njit(parallel=True, nogil=True)
 def _copy_in_parts(source, target, parts):
     length = len(source) // parts
@@ -94,6 +130,17 @@ def multiply_adds(threads: int, lanes: int) -> Callable[[], object]:
 def operations(threads: int, lanes: int) -> int:
     """Return the floating-point operations of one such call: two a multiply-add."""
     return 2 * threads * lanes * CHAINS * STEPS
+
+
+def matrix_products(threads: int) -> Callable[[], object]:
+    """Return a call that multiplies tiles of AMX: `matrix_operations` on numbers of float32."""
+    run, shapes = _tiles(), amx.configuration(amx.ROWS, amx.ROWS)
+    return lambda: run(shapes, threads, STEPS // 16)
+
+
+def matrix_operations(threads: int) -> float:
+    """Return the operations of one such call, as many as it does for float32 in three pieces."""
+    return 4 * threads * (STEPS // 16) * TILE_OPERATIONS / PRODUCTS
 
 
 @cache
@@ -120,16 +167,20 @@ def copies(bytes_moved: int, threads: int) -> dict[str, Callable[[], object]]:
 
 
 def limits(threads: int) -> dict[str, float]:
-    """Return the limits by themselves: operations a second, and bytes a second of a large copy.
+    """Return the limits by themselves, by name; operations a second, and bytes a second.
 
+    "multiply-adds", "large copy", and on CPUs with AMX "matrix products", of float32.
     Numba uses so many threads from then on.
     """
     numba.set_num_threads(threads)
     lanes = best_width(threads)
-    return {
+    found = {
         "multiply-adds": operations(threads, lanes) / _best(multiply_adds(threads, lanes)),
         "large copy": LARGE_COPY / min(map(_best, copies(LARGE_COPY, threads).values())),
     }
+    if amx.available():
+        found["matrix products"] = matrix_operations(threads) / _best(matrix_products(threads))
+    return found
 
 
 def _best(run: Callable[[], object], seconds: float = 0.3) -> float:

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cases import Case, Layout
 from convpool import reference
+from convpool.bench.cases import Case, Layout
+from convpool.bench.contestants import has_torch
 from convpool.request import Request
-from convpool.spec import MaxPool2dSpec
+from convpool.spec import ConvolutionSpec, LayerSpec, MaxUnpool2dSpec
 
 Array = NDArray[Any]
 
@@ -28,7 +28,8 @@ class Task:
     layout: Layout
     threads: int
     arrays: tuple[Array, ...]
-    """The input (N, C, H, W), in memory as the layout says; a convolution's weight and bias.
+    """The input (N, C, H, W), in memory as the layout says; a convolution's weight, and its bias
+    if it has one; the indices that an unpooling obeys.
 
     Backward: the input, a convolution's weight, and the gradient by the output, which lies in
     memory as the input does.
@@ -43,19 +44,31 @@ class Task:
 def make_task(case: Case, layout: Layout = "nchw", threads: int = 1) -> Task:
     """Return the case with normally distributed numbers, the same on every call."""
     random = np.random.default_rng(0)
-    images = random.standard_normal(case.shape, np.float32)
+    images = _laid_out(random.standard_normal(case.shape, np.float32), layout)
     spec = case.spec
-    parameters: tuple[Array, ...] = ()
-    if not isinstance(spec, MaxPool2dSpec):
-        parameters = (
-            random.standard_normal(spec.weight_shape, np.float32),
-            random.standard_normal(case.c_out, np.float32),
-        )
-    images = _laid_out(images, layout)
+    rest: tuple[Array, ...] = ()
+    if isinstance(spec, ConvolutionSpec):
+        rest = (random.standard_normal(spec.weight_shape, np.float32),)
+        if spec.bias and not case.backward:
+            rest += (random.standard_normal(spec.out_channels, np.float32),)
+    if isinstance(spec, MaxUnpool2dSpec):
+        rest = (_laid_out(_window_corners(spec, case), layout),)
     if case.backward:
         gradient = random.standard_normal(case.output_shape, np.float32)
-        parameters = (*parameters[:1], _laid_out(gradient, layout))
-    return Task(case, layout, threads, (images, *parameters))
+        rest = (*rest[:1], _laid_out(gradient, layout))
+    return Task(case, layout, threads, (images, *rest))
+
+
+def _window_corners(spec: LayerSpec, case: Case) -> Array:
+    """Return for each cell the flat index of the first pixel of the window that it came from."""
+    places = [
+        np.clip(np.arange(cells) * step - before, 0, size - 1)
+        for cells, step, (before, _), size in zip(
+            case.shape[2:], spec.stride, spec.pads, case.output_shape[2:], strict=True
+        )
+    ]
+    plane = places[0][:, None] * case.output_shape[3] + places[1]
+    return np.ascontiguousarray(np.broadcast_to(plane, case.shape))
 
 
 def _laid_out(images: Array, layout: Layout) -> Array:
@@ -67,16 +80,21 @@ def _laid_out(images: Array, layout: Layout) -> Array:
 def truth(task: Task) -> tuple[Array, ...]:
     """Return the task's outputs in float64: by torch, or by our reference where torch is missing.
 
-    Max pooling rounds nothing, so its truth is float32; that of its gradient is float64.
+    Maxima are exact, so their truth is float32; that of their gradient is float64.
     """
-    return (by_torch if find_spec("torch") else by_reference)(task)
+    if has_torch():
+        from convpool.bench.pytorch import has
+
+        if has(task.case):
+            return by_torch(task)
+    return by_reference(task)
 
 
 def by_torch(task: Task) -> tuple[Array, ...]:
     """Return the outputs that torch gives."""
     import torch
 
-    from benchmarks.peers.pytorch import call
+    from convpool.bench.pytorch import call
 
     with torch.inference_mode():
         return as_arrays(call(task.case, *map(torch.from_numpy, _precise(task)))())
@@ -84,11 +102,16 @@ def by_torch(task: Task) -> tuple[Array, ...]:
 
 def by_reference(task: Task) -> tuple[Array, ...]:
     """Return the outputs that our own definition in NumPy gives."""
-    arrays = _precise(task)
-    if task.case.backward:
-        return _backward_by_reference(task.case, arrays)
-    request = Request(task.case.op, task.case.spec, task.case.shape[1:], arrays[0].dtype.name)
-    return as_arrays(reference.prepare(request)(*arrays))
+    case, arrays = task.case, _precise(task)
+    if case.backward:
+        return _backward_by_reference(case, arrays)
+    request = Request(case.op, case.spec, case.shape[1:], arrays[0].dtype.name)
+    rest: tuple[object, ...] = ()
+    if isinstance(case.spec, MaxUnpool2dSpec):
+        rest = (case.output_shape[2:],)
+    if isinstance(case.spec, ConvolutionSpec) and not case.spec.bias:
+        rest = (None,)
+    return as_arrays(reference.prepare(request)(*arrays, *rest))
 
 
 def _backward_by_reference(case: Case, arrays: list[Array]) -> tuple[Array, ...]:
@@ -100,13 +123,18 @@ def _backward_by_reference(case: Case, arrays: list[Array]) -> tuple[Array, ...]
     if case.is_convolution:
         by_input = run(f"{case.op}_input", case.shape[2:], gradient, *weight)
         return by_input, run(f"{case.op}_weight", images, gradient)
+    if case.op == "avg_pool2d":
+        return as_arrays(run("avg_pool2d_backward", case.shape[2:], gradient))
     values, indices = run(case.op, images)
     return values, indices, run("max_pool2d_backward", case.shape[2:], gradient, indices)
 
 
 def _precise(task: Task) -> list[Array]:
-    dtype = np.float64 if task.case.is_convolution or task.case.backward else np.float32
-    return [np.ascontiguousarray(array, dtype) for array in task.arrays]
+    dtype = np.float64 if task.case.rounds else np.float32
+    return [
+        np.ascontiguousarray(array, dtype if array.dtype.kind == "f" else None)
+        for array in task.arrays
+    ]
 
 
 def as_arrays(output: Any) -> tuple[Array, ...]:
@@ -147,6 +175,5 @@ def _error(array: Array, expected: Array, scale: Callable[[Array], float]) -> fl
 
 
 def is_wrong(case: Case, error: float) -> bool:
-    """Return whether an error is more than rounding; forward, max pooling rounds nothing."""
-    rounds = case.is_convolution or case.backward
-    return not error <= (WRONG if rounds else 0.0)  # NaN is wrong
+    """Return whether an error is more than rounding; maxima round nothing."""
+    return not error <= (WRONG if case.rounds else 0.0)  # NaN is wrong

@@ -1,0 +1,1 @@
+"""`docs/performance.md`: figures from the files of runs, in the words of `performance.md` here."""
