@@ -84,7 +84,11 @@ class Convolution:
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
-        self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
+        self._tapwise = None
+        if self._planes is None:
+            self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
+        is_phased = self._planes is not None and problem.phases > 1
+        self._turns = is_phased or self._tapwise is not None
         self._short: dict[bool, winograd.WinogradCuts] = {}
         self._packs_short = False
         if winograd.fits(problem):
@@ -135,7 +139,7 @@ class Convolution:
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
-        if self._tapwise and last:
+        if self._turns and last:
             return self._by_planes(input, packed, out, residual, activation)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
