@@ -37,7 +37,8 @@ TILE = ROWS * PAIRS * 4
 """Bytes of a tile."""
 _I8 = ir.IntType(8)
 # Negative exponents of two: of numbers whose products are checked, and of sums that are too small.
-_TINY, _LOST = 50, 90
+# The latter leaves room for tiny numbers, of which smaller pieces are lost, times very large ones.
+_TINY, _LOST = 50, 40
 _ARCH_PRCTL, _ASK, _TILE_DATA = 158, 0x1023, 18  # of Linux on x86-64
 # Registers: four of sums, two of filters, two of pixels; or two of rows, two of columns.
 _SUMS, _FILTERS, _PIXELS = (0, 2), (4, 5), (6, 7)

@@ -197,6 +197,8 @@ def check_sizes(spec: Spec) -> None:
         (0, -120),
         (-60, -60),
         (-140, 30),
+        (-120, 60),
+        (60, -120),
     ):
         arrays = images * np.float32(2.0**of_images), weight * np.float32(2.0**of_weight)
         case = Case(spec, *arrays, None, packed=True)
