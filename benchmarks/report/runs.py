@@ -109,6 +109,8 @@ def _line(record: dict[str, Any]) -> Line[Case]:
 
 
 def _latest(lines: Iterable[Line[Case]]) -> list[Line[Case]]:
+    """Return the last line of each case; one with times, if there is any."""
+    lines = sorted(lines, key=lambda line: bool(line.seconds))
     found = {(line.case, line.layout, line.threads): line for line in lines}
     return list(found.values())
 
