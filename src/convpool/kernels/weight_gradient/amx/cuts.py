@@ -27,7 +27,7 @@ from convpool.kernels.weight_gradient.amx.planes import in_planes
 from convpool.kernels.weight_gradient.amx.program import FILTERS, STEP_BYTES, sum_program
 from convpool.kernels.weight_gradient.amx.record import Operands
 from convpool.kernels.weight_gradient.blocking import ALL_SUMS, UNITS, Blocking, Problem
-from convpool.kernels.weight_gradient.cuts import Cuts
+from convpool.kernels.weight_gradient.chosen import ChosenCuts
 from convpool.kernels.weight_gradient.program import finish_program
 from convpool.kernels.weight_gradient.record import Record
 
@@ -59,20 +59,11 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class AmxCuts(Cuts):
+class AmxCuts(ChosenCuts):
     """How the work is cut for products of matrices."""
 
-    @property
-    def are_neighbours(self) -> bool:
-        """Whether taps of a row lie side by side in the sums."""
-        return False
-
-    @cached_property
-    def blocking(self) -> Blocking:
-        """The cheapest of the ways to cut."""
-        return min(self._ways(), key=self._cycles)
-
-    def _ways(self) -> list[Blocking]:
+    def ways(self) -> list[Blocking]:
+        """Return the ways to cut: those that fit the second cache, or else the smallest."""
         problem = self.problem
         taps = prod(problem.kernel)
         all_chunks, all_blocks = -(-problem.channels // ROWS), -(-problem.filters // FILTERS)
@@ -148,7 +139,7 @@ class AmxCuts(Cuts):
         size = PIECES * (way.held_chunks * pixel_row + straight_row) * ROWS
         return steps, pixel_row, straight_row, size + way.held_blocks * steps * STEP_BYTES
 
-    def _cycles(self, way: Blocking) -> float:
+    def cycles_of(self, way: Blocking) -> float:
         """About how many cycles it takes.
 
         Twice what instructions take by themselves, as for all of 40 layers of 16 to 2,048 channels
@@ -165,11 +156,6 @@ class AmxCuts(Cuts):
         units = -(-problem.filters // (FILTERS * way.held_blocks))
         units *= -(-problem.channels // (ROWS * way.held_chunks))
         return 1.9 * cycles * units * self._blocks(way) * problem.groups
-
-    @property
-    def cycles(self) -> float:
-        """About how many cycles it takes."""
-        return self._cycles(self.blocking)
 
     @cached_property
     def tables(self) -> dict[str, Array]:
@@ -266,11 +252,6 @@ class AmxCuts(Cuts):
             slack=2 * _LINE,
         )
 
-    @cached_property
-    def known(self) -> Record:
-        """The record, by name."""
-        return Record(*self.record[: len(Record._fields)].tolist())
-
     def readable(self, images: Array) -> Array:
         """Return images, or a gradient, with the pixels of a row side by side."""
         return in_planes(images, self.number, self.machine.vector // _FLOAT)
@@ -278,7 +259,6 @@ class AmxCuts(Cuts):
     def told(self, arrays: tuple[Array, ...], doubts: Array, *, is_column: bool) -> Array:
         """Return the record of a call."""
         record = super().told(arrays, doubts, is_column=is_column)
-        record[len(Record._fields)] = doubts.ctypes.data
         first = len(Record._fields) + len(Operands._fields)
         for name in ("channel_stride", "row_stride", "column_stride"):
             there, here = first + Panel._fields.index(name), Record._fields.index(name)

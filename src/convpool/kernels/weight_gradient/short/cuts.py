@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convpool.kernels.convolution.blocking import even, up
 from convpool.kernels.jit import Program
 from convpool.kernels.weight_gradient.blocking import ALL_SUMS, UNITS, Blocking, Problem
-from convpool.kernels.weight_gradient.cuts import Cuts
+from convpool.kernels.weight_gradient.chosen import ChosenCuts
 from convpool.kernels.weight_gradient.record import Record
 from convpool.kernels.weight_gradient.short.program import PLANES, finish_program, sum_program
 from convpool.kernels.weight_gradient.short.record import Tiles
@@ -26,18 +26,8 @@ _SCRATCH = 1400 << 10  # bytes of a unit's operands and sums, in the second cach
 
 
 @dataclass(frozen=True)
-class ShortCuts(Cuts):
+class ShortCuts(ChosenCuts):
     """How the work is cut for products at points."""
-
-    @property
-    def are_neighbours(self) -> bool:
-        """Whether taps of a row lie side by side in the sums."""
-        return False
-
-    @cached_property
-    def blocking(self) -> Blocking:
-        """The cheapest of the ways to cut."""
-        return min(self._ways(), key=self._cycles)
 
     @property
     def _sizes(self) -> tuple[int, int]:
@@ -56,7 +46,8 @@ class ShortCuts(Cuts):
     def _lanes(self) -> int:
         return 2 * self.machine.vector // self.problem.itemsize
 
-    def _ways(self) -> list[Blocking]:
+    def ways(self) -> list[Blocking]:
+        """Return the ways to cut: those that fit the second cache, or else the smallest."""
         problem = self.problem
         register = self._lanes // 2
         all_chunks = -(-problem.channels // register)
@@ -105,7 +96,7 @@ class ShortCuts(Cuts):
         numbers = self._tiles(way) * (way.chunk + filters) + way.chunk * filters
         return PLANES * numbers * self.problem.itemsize
 
-    def _cycles(self, way: Blocking) -> float:
+    def cycles_of(self, way: Blocking) -> float:
         """About how many cycles it takes.
 
         A third more than instructions take by themselves, as for most of nine layers of 16 to 512
@@ -122,11 +113,6 @@ class ShortCuts(Cuts):
         cycles += 0.2 * PLANES * chunks * way.chunk * filters
         alone = 1.5 if units * way.parts == 1 else 1.0  # one thread, and the others idle
         return 1.33 * alone * cycles * units * self._blocks(way)
-
-    @property
-    def cycles(self) -> float:
-        """About how many cycles it takes."""
-        return self._cycles(self.blocking)
 
     @property
     def panel_columns(self) -> int:
@@ -181,20 +167,9 @@ class ShortCuts(Cuts):
         known[Record._fields.index("scratch_bytes")] = place + _LINE
         return np.concatenate([known, np.array(told, np.int64)])
 
-    def told(self, arrays: tuple[Array, ...], doubts: Array, *, is_column: bool) -> Array:
-        """Return the record of a call."""
-        record = super().told(arrays, doubts, is_column=is_column)
-        record[len(Record._fields)] = doubts.ctypes.data
-        return record
-
     def trusts(self, doubts: Array, result: Array) -> bool:  # noqa: ARG002 (others ask)
         """Tell whether all sums are finite."""
         return not doubts[1]
-
-    @cached_property
-    def known(self) -> Record:
-        """The record, by name."""
-        return Record(*self.record[: len(Record._fields)].tolist())
 
     @cached_property
     def programs(self) -> tuple[Program, Program]:
