@@ -192,7 +192,7 @@ def test_the_way_is_told() -> None:
     """In the precision of the running context."""
     wide = plan("conv2d", Conv2dSpec(64, 64, 3, padding=1), (64, 56, 56), "float32")
     last = wide.explain().splitlines()[-1]
-    assert last == "chosen: kernels (short convolutions, 4x4 outputs of 3x3 taps)"
+    assert last.startswith("chosen: kernels (short convolutions, 4x4 outputs of 3x3 taps")
     with precision("strict"):
         assert wide.way.startswith(("products of matrices on AMX", "vectors across "))
     double = plan("conv2d", Conv2dSpec(64, 64, 3), (64, 56, 56), "float64")

@@ -110,8 +110,11 @@ def _line(record: dict[str, Any]) -> Line[Case]:
 
 def _latest(lines: Iterable[Line[Case]]) -> list[Line[Case]]:
     """Return the last line of each case; one with times, if there is any."""
-    lines = sorted(lines, key=lambda line: bool(line.seconds))
-    found = {(line.case, line.layout, line.threads): line for line in lines}
+    found: dict[tuple[Case, str, int], Line[Case]] = {}
+    for line in lines:
+        key = line.case, line.layout, line.threads
+        if line.seconds or key not in found or not found[key].seconds:
+            found[key] = line
     return list(found.values())
 
 
