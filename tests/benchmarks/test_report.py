@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner
@@ -177,7 +178,8 @@ def test_what_was_not_measured_is_said(write: Write, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     page = tmp_path / "page.md"
     path = write("layers.json", LINES)
-    done = CliRunner().invoke(app, ["report", str(path), "-o", str(page)])
+    with patch("benchmarks.report.command.read_reasons", dict):
+        done = CliRunner().invoke(app, ["report", str(path), "-o", str(page)])
     assert done.exit_code == 0, done.output
     assert page.read_text().count("The runs at hand didn't measure this.") == 3
     assert "no reason yet: resnet50, l1 64-64 1x1, conv2d" in done.stdout
