@@ -106,8 +106,7 @@ def assembly(function: Any) -> list[str]:
         for name in code.co_varnames[: code.co_argcount]
     )
     function.compile(signature)
-    (text,) = function.inspect_asm().values()
-    return str(text).splitlines()
+    return str(function.inspect_asm(signature)).splitlines()
 
 
 def hot_loop(lines: list[str]) -> list[str]:
