@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import ROWS, TILE, any_lost
+from convpool.kernels.amx import ROWS, TILE
 from convpool.kernels.combining import add_no_times, any_nan
 from convpool.kernels.convolution.amx.record import Pieces
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import block
+from convpool.kernels.pieces import any_lost
 from convpool.kernels.rows import (
     fields,
     load_all,

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import PAIRS, PIECES, is_tiny, least, no_number, store_pairs
+from convpool.kernels.amx import PAIRS, PIECES
 from convpool.kernels.convolution.amx.record import Pieces
 from convpool.kernels.jit import block
+from convpool.kernels.pieces import is_tiny, least, no_number, store_pairs
 from convpool.kernels.rows import fields, load, load_number
 from convpool.kernels.simd import SUM, load_row
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import ROWS, any_lost
+from convpool.kernels.amx import ROWS
 from convpool.kernels.combining import add_no_times, any_nan
 from convpool.kernels.convolution.amx.outputs import MADE
 from convpool.kernels.convolution.amx.record import Pieces
@@ -19,6 +19,7 @@ from convpool.kernels.convolution.amx.weights import FILTERS
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import block
+from convpool.kernels.pieces import any_lost
 from convpool.kernels.rows import (
     fields,
     interleave,

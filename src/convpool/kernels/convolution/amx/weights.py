@@ -8,18 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convpool.kernels.amx import (
-    PIECES,
-    ROWS,
-    TILE,
-    gather,
-    gather_rows,
-    is_tiny,
-    least,
-    no_number,
-    store_halves,
-)
+from convpool.kernels.amx import PIECES, ROWS, TILE
 from convpool.kernels.jit import Program
+from convpool.kernels.pieces import gather, gather_rows, is_tiny, least, no_number, store_halves
 from convpool.kernels.rows import fields, load, store_number, transpose
 
 FILTERS = 2 * ROWS

@@ -14,12 +14,12 @@ from convpool.kernels.amx import (
     clear_sums,
     configure,
     release,
-    store_pairs,
     store_sums,
 )
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.winograd.record import Tiles
 from convpool.kernels.jit import block
+from convpool.kernels.pieces import store_pairs
 from convpool.kernels.rows import fields, load
 
 STEP = 2 * PAIRS

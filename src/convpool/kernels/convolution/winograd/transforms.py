@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import any_lost_of, is_tiny, least_of, no_number, store_split
 from convpool.kernels.combining import INPUT, OUTPUT, TAPS, add_no_times, any_nan, combine
 from convpool.kernels.jit import block
+from convpool.kernels.pieces import any_lost_of, is_tiny, least_of, no_number, store_split
 from convpool.kernels.rows import (
     load_all,
     load_rows,

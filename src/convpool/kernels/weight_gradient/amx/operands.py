@@ -13,19 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from convpool.kernels.amx import (
-    PAIRS,
-    PIECES,
-    ROWS,
-    TILE,
-    is_tiny,
-    least,
-    no_number,
-    store_halves,
-)
+from convpool.kernels.amx import PAIRS, PIECES, ROWS, TILE
 from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record as Panel
 from convpool.kernels.jit import block
+from convpool.kernels.pieces import is_tiny, least, no_number, store_halves
 from convpool.kernels.rows import fields, load, load_all, prefetch, store_all, transpose
 from convpool.kernels.simd import SUM, load_row
 from convpool.kernels.weight_gradient.amx.record import Operands
