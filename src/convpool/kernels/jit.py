@@ -33,6 +33,7 @@ from numba import get_thread_id, prange, types
 from numba.core import caching
 from numba.core.ccallback import CFunc
 
+from convpool.kernels.compiling import BlockCompiler, ProgramCompiler, by_kind
 from convpool.kernels.simd import address, call_unit
 from convpool.threads import get_num_threads
 
@@ -92,7 +93,9 @@ class Program:
         _loop(self._address, record, units, threads=threads)
 
     def _compile(self) -> None:
-        function: Any = CFunc(self._body, ((types.intp,) * 3, types.void), {}, dict(_FLAGS))
+        function: Any = CFunc(
+            self._body, ((types.intp,) * 3, types.void), {}, dict(_FLAGS), ProgramCompiler
+        )
         function._cache = _KernelCache(self._body)
         function.compile()
         self._function, self._address = function, function.address
@@ -249,14 +252,16 @@ def block(body: Callable[..., Any], *, reorders: bool = False) -> Any:
     """Return a function that kernels call, compiled on its own and linked to each of them.
 
     Blocks keep compilation short: inlined into the loops of a kernel, the same code takes Numba
-    several times as long. Nobody calls one from Python, so what that takes is left out (a tenth of
-    the time of compiling).
+    several times as long.
 
-    With `reorders`, sums may be added up in another order than is written; in a block this is one
-    order for both twins of a kernel.
+    With `reorders`, sums may be added up in another order than is written; as such a block is
+    optimised by itself, it is one order for both twins of a kernel.
     """
-    flags = _FLAGS | {"fastmath": _REORDERING if reorders else False}
-    return numba.njit(**flags, no_cpython_wrapper=True, no_cfunc_wrapper=True)(_named(body))
+    flags: dict[str, Any] = (
+        {"fastmath": _REORDERING} if reorders else {"pipeline_class": BlockCompiler}
+    )
+    flags |= _FLAGS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return by_kind(numba.njit(**flags)(_named(body)))
 
 
 def _constants(function: Any) -> tuple[str, ...]:
@@ -294,7 +299,8 @@ def _named(body: Callable[..., Any]) -> Any:
 
 def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:
     twin = _twin(body, f"{variant}-{'parallel' if parallel else 'serial'}")
-    dispatcher = numba.njit(parallel=parallel, **_FLAGS)(twin)
+    how: Any = {"parallel": True} if parallel else {"pipeline_class": ProgramCompiler}
+    dispatcher = numba.njit(**how, **_FLAGS)(twin)
     dispatcher._cache = _KernelCache(twin)
     return dispatcher
 

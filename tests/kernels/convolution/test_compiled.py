@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numba import types
 
+from convpool.kernels.compiling import ProgramCompiler
 from convpool.kernels.convolution import tiles
 from convpool.kernels.simd import registers
 from convpool.kernels.weight_gradient import program
@@ -98,15 +100,16 @@ needs_avx512 = pytest.mark.skipif(registers() != (64, 32), reason="about AVX-512
 
 
 def assembly(function: Any) -> list[str]:
-    """Compile a function of tiles and return its instructions."""
+    """Compile a function of tiles as if it were a program, and return its instructions."""
     code = function.py_func.__code__
     kinds = {"slope": types.float32, "ceiling": types.float32}
     signature = tuple(
         types.boolean if name.startswith(("is_", "fresh")) else kinds.get(name, types.intp)
         for name in code.co_varnames[: code.co_argcount]
     )
-    function.compile(signature)
-    return str(function.inspect_asm(signature)).splitlines()
+    compiled = numba.njit(pipeline_class=ProgramCompiler, error_model="numpy")(function.py_func)
+    compiled.compile(signature)
+    return str(compiled.inspect_asm(signature)).splitlines()
 
 
 def hot_loop(lines: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ from convpool.kernels.convolution.panel import (
     BY_SQUARE,
     BY_VECTOR,
 )
-from convpool.kernels.convolution.record import SLOPE, told
+from convpool.kernels.convolution.record import SLOPE, tell
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
 from convpool.kernels.convolution.winograd import cuts as winograd
@@ -210,7 +210,8 @@ class Convolution:
             direct = cuts.direct
         known = weights, bias, distance, direct
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
-        record = told.serial(record, images, out, scratch, known)
+        record = record.copy()
+        tell.serial(record, images, out, scratch, known)
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
             record[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)

@@ -1,0 +1,133 @@
+"""Numba's compiler without what kernels have no use for, which is half of its work.
+
+- Passes that treat closures, arrays as expressions, objects and literals: kernels have none.
+- A block becomes LLVM's code and no more; it is optimised once, within the program that it is
+  linked to. Numba optimises each function when it is lowered, again by itself, and twice more in
+  each function that calls it, and makes machine code of it that nobody runs.
+- A program is optimised in one go. Numba's first round is for counts of references.
+- An argument's type is its kind alone. Numba compiles a function anew for each constant that it is
+  called with.
+
+Measured with an empty cache (2 cores, Xeon with AMX): a 3x3 layer of 64 channels 4.8 s, then 3.0 s;
+1x1 3.1 and 1.9 s, strided 3.6 and 2.2 s. The kernels are as fast as before.
+"""
+
+# Numba's own classes are untyped.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+
+from typing import Any
+
+from numba import _dynfunc, types
+from numba.core import typed_passes as typed
+from numba.core import untyped_passes as untyped
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.compiler_machinery import PassManager, register_pass
+
+_BEFORE = (
+    untyped.TranslateByteCode,
+    untyped.FixupArgs,
+    untyped.IRProcessing,
+    untyped.RewriteSemanticConstants,
+    untyped.DeadBranchPrune,
+    untyped.GenericRewrites,
+    untyped.ReconstructSSA,
+    typed.NopythonTypeInference,
+    typed.PreLowerStripPhis,
+    typed.IRLegalization,
+    typed.AnnotateTypes,
+)
+
+
+class _Code(JITCodeLibrary):
+    """LLVM's code, which isn't optimised function by function."""
+
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout
+
+
+class _BlockCode(_Code):
+    """Code that is only linked."""
+
+    def finalize(self):
+        self._raise_if_finalized()
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalized = True
+
+
+class _ProgramCode(_Code):
+    """Code that is optimised in one go, blocks and all."""
+
+    def _optimize_final_module(self):
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _BlockLowering(typed.NativeLowering):
+    _name = "block_lowering"
+
+    def run_pass(self, state):
+        context, name = state.targetctx, state.func_id.func_qualname
+        state.library = _BlockCode(context.codegen(), name)
+        state.flags.no_compile = True
+        super().run_pass(state)
+        lowered = state.cr
+        # Callers know a function by the object that Python would call.
+        module = lowered.fndesc.lookup_module()
+        key = _dynfunc.make_function(module, name, "", 0, lowered.env, (state.library,))
+        context.insert_user_function(key, lowered.fndesc, [state.library])
+        state.cr = lowered._replace(cfunc=key)
+        return True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _ProgramLowering(typed.NativeLowering):
+    _name = "program_lowering"
+
+    def run_pass(self, state):
+        state.library = _ProgramCode(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return super().run_pass(state)
+
+
+class _KernelCompiler(Compiler):
+    lowering: Any
+
+    def define_pipelines(self):
+        passes = PassManager("kernel")
+        for one in (*_BEFORE, self.lowering, typed.NoPythonBackend):
+            passes.add_pass(one, one.__name__)
+        passes.finalize()
+        return [passes]
+
+
+class BlockCompiler(_KernelCompiler):
+    """Compiles what is linked to a program."""
+
+    lowering = _BlockLowering
+
+
+class ProgramCompiler(_KernelCompiler):
+    """Compiles what becomes machine code."""
+
+    lowering = _ProgramLowering
+
+
+def by_kind(dispatcher: Any) -> Any:
+    """Return a dispatcher of Numba's, changed to compile for kinds of arguments, not for values."""
+    template = dispatcher.get_call_template
+
+    def get_call_template(args, kws):
+        return template(tuple(map(_kind, args)), {name: _kind(one) for name, one in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
+
+
+def _kind(kind: types.Type) -> types.Type:
+    if isinstance(kind, types.Tuple | types.UniTuple):
+        return types.BaseTuple.from_types([_kind(one) for one in kind])
+    return types.unliteral(kind)
