@@ -166,6 +166,32 @@ print(wrong)
     assert run(program, NUMBA_NUM_THREADS="2") == "[]"
 
 
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_four_threads_share_units(layer: str) -> None:
+    """Convolutions hand their units to Numba's threads, whatever these are; its number stays."""
+    program = """
+import threading
+import numba, numpy as np
+import convpool
+from convpool import functional as F
+images, weight = np.ones((8, 16, 20, 20), np.float32), np.ones((16, 16, 3, 3), np.float32)
+convpool.set_num_threads(1)
+expected, wrong = F.conv2d(images, weight), []
+convpool.set_num_threads(2)
+def many():
+    numba.set_num_threads(1)
+    for turn in range(60):
+        if not np.array_equal(F.conv2d(images, weight), expected) or numba.get_num_threads() != 1:
+            wrong.append(turn)
+threads = [threading.Thread(target=many) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(wrong, numba.threading_layer())
+"""
+    numbers = {"NUMBA_NUM_THREADS": "2", "NUMBA_THREADING_LAYER": layer}
+    assert run(program, **numbers) == f"[] {layer}"
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_workers_of_a_pytorch_data_loader(method: str, tmp_path: Path) -> None:
     """Each worker pools its item, forked from a process whose threads run, or started anew."""
@@ -200,8 +226,8 @@ from convpool import functional as F, set_num_threads
 torch.set_num_threads(1)
 set_num_threads(2)
 F.max_pool2d(np.zeros((8, 16, 64, 64), np.float32), 2)
-from convpool.kernels.jit import _Threads
-print(_Threads._used, torch.get_num_threads())
+from convpool.kernels.team import Team
+print(Team._used, torch.get_num_threads())
 """
     assert run(program, NUMBA_NUM_THREADS="2") == "True 1"
 

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this
 TWO = """
 import multiprocessing
 from convpool.kernels import jit
+from convpool.kernels.caching import KernelCache
 fork = multiprocessing.get_context("fork")
 barrier = fork.Barrier(2, timeout=60)
 def both(work):
@@ -25,17 +26,17 @@ def both(work):
 def test_the_same_kernels(tmp_path: Path) -> None:
     """They meet before each kernel is saved, so each has compiled it and found none."""
     program = f"""{POOL}{TWO}
-save = jit._KernelCache.save_overload
+save = KernelCache.save_overload
 def save_together(*arguments):
     barrier.wait()
     save(*arguments)
-jit._KernelCache.save_overload = save_together
+KernelCache.save_overload = save_together
 layer = np.ones((8, 16, 3, 3), np.float32)
 def work(number):
     pool()
     F.conv2d(images, layer)
 both(work)
-jit._KernelCache.save_overload = None  # whatever is compiled now fails
+KernelCache.save_overload = None  # whatever is compiled now fails
 work(0)
 print("done")
 """
@@ -56,7 +57,7 @@ for dtype in ("float32", "float64"):
     kernel(np.zeros(3, dtype))
 compiled = list(kernel.overloads.items())
 def cache(turn):
-    return jit._KernelCache(jit._twin(body, f"turn {{turn}}"))
+    return KernelCache(jit._twin(body, f"turn {{turn}}"))
 def work(number):
     for turn in range(500):
         barrier.wait()

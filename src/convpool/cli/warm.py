@@ -103,7 +103,7 @@ def _run_gradients(layer: "LayerSpec", images: "Array", weight: "Array | None") 
 
 def _kept() -> str:
     """Say how many compiled kernels are kept, and where."""
-    from convpool.kernels.jit import cache_folder
+    from convpool.kernels.caching import cache_folder
 
     folder = cache_folder()
     count = sum(1 for _ in folder.glob("*.nbc"))

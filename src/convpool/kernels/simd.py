@@ -118,6 +118,31 @@ def call_unit(_context, _program, _record, _unit, _thread):
     return types.void(*(types.intp,) * 4), generate
 
 
+@intrinsic
+def work_together(_context, _share, _program, _record, _units, _threads):
+    """Have Numba's threads call `share` with (first, shares, steps, job).
+
+    Numba goes through arrays in parallel. Here the array is the numbers of threads: an element is
+    its address. Those that begin at `first` are for this call; `job` has the last four arguments.
+    """
+
+    def generate(context, builder, _signature, values):
+        share, *job = values
+        first = cgutils.alloca_once_value(builder, I64(0))
+        shares = cgutils.alloca_once_value(builder, job[-1])
+        steps = cgutils.alloca_once_value(builder, I64(1))
+        told = cgutils.alloca_once_value(builder, cgutils.pack_array(builder, job, I64))
+        pointer = ir.IntType(8).as_pointer()
+        function = ir.FunctionType(ir.VoidType(), [pointer] * 5 + [I64] * 3)
+        callee = cgutils.get_or_insert_function(builder.module, function, "numba_parallel_for")
+        pointers = [builder.bitcast(place, pointer) for place in (first, shares, steps, told)]
+        share = builder.inttoptr(share, pointer)
+        builder.call(callee, [share, *pointers, I64(0), I64(1), job[-1]])
+        return context.get_dummy_value()
+
+    return types.void(*(types.intp,) * 5), generate
+
+
 @intrinsic(prefer_literal=True)
 def splat(_context, _number, like):
     """Return a vector of int32, as wide as `like`, that holds a number in every lane."""
