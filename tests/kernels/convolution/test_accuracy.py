@@ -1,4 +1,4 @@
-"""Rounding errors of long sums: no larger than PyTorch's."""
+"""Rounding errors in strict precision: no larger than PyTorch's."""
 
 import pytest
 import torch
@@ -10,18 +10,20 @@ from convpool.precisions import precision
 from tests.benchmarks.contestants import case_named
 from tests.kernels.layouts import both_layouts
 
-SMALL = 2e-6
-"""Of the outputs' root mean square: good enough whatever PyTorch does."""
+SMALL = 1.1e-6
+"""Of the outputs' root mean square: good enough. PyTorch's errors vary with its threads."""
 
 
 @pytest.mark.parametrize(
     "name",
     [
+        "tutorial,5x5 k3 s1",
+        "resnet20-cifar,stem",
+        "resnet20-cifar,16-32 s2",
         "resnet50,stem 7x7 s2",
         "resnet50,l3 256-256 3x3",
         "resnet50,l4 512-512 3x3",
         "resnet50,l3 1024-256 1x1",
-        "resnet50,l4 2048-512 1x1",
         "odd,k11 s4 (alexnet)",
         "mobilenetv2,dw 960 7 s1",
     ],
@@ -32,8 +34,7 @@ def test_errors_of_layers(name: str) -> None:
     given = arguments(case.spec)
     images, weight, bias = map(torch.from_numpy, task.arrays)
     theirs = torch.nn.functional.conv2d(images, weight, bias, **given)
-    limit = max(SMALL, 1.1 * error(theirs, exact))
     for same in both_layouts(task.input):
         with precision("strict"):
             ours = F.conv2d(same, task.arrays[1], task.arrays[2], **given)
-        assert error(ours, exact) <= limit
+        assert error(ours, exact) <= max(SMALL, error(theirs, exact))

@@ -22,6 +22,7 @@ from convpool.kernels.convolution.geometry import Line
 SEGMENT = 144
 """Products that are summed in one go."""
 _FLAT_SEGMENT = 128  # of one tap a channel: each brings lines of its own into the first cache
+_SHORTEST = 16  # that is strict: shorter segments take longer to add up than to sum
 _PANEL, _SUMS = 64 << 10, 256 << 10  # bytes of a block's input and sums: beside each other in L2
 # The tiles that there are; each is compiled by itself. Across pixels, more filters than 6 at a time
 # would take more addresses of weights than x86-64 has registers for.
@@ -75,6 +76,8 @@ class Problem:
     channels: int
     filters: int
     itemsize: int
+    strict: bool = False
+    """Whether short sums are cut as well, and not only long ones."""
 
     @property
     def phases(self) -> int:
@@ -94,6 +97,9 @@ class Problem:
     def chunk(self) -> int:
         """Channels of a chunk: about a segment's products, in chunks of one size."""
         segment = _FLAT_SEGMENT if self.taps == 1 else SEGMENT
+        if self.strict:
+            products = self.channels * self.taps // self.phases
+            segment = min(segment, max(_SHORTEST, products // 8))
         most = max(1, segment * self.phases // max(1, self.taps))
         return -(-self.channels // -(-self.channels // most))
 

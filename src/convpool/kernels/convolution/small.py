@@ -1,6 +1,7 @@
 """Layers of a few hundred products: plain loops, without packing, blocks or scratch memory.
 
-What the other program is told takes longer to write down than these take to compute.
+What the other program is told takes longer to write down than these take to compute. Sums are those
+of float64, rounded once: numbers one by one take as long in either.
 """
 
 # Compiled by Numba, which infers the types.
@@ -110,7 +111,7 @@ def _convolve(images, weight, bias, output, residual, numbers, has_residual, slo
             first = k // per_group * channels
             for y in range(rows):
                 for x in range(columns):
-                    total = images.dtype.type(0)
+                    total = 0.0
                     for channel in range(channels):
                         for tap_y in range(taps_y):
                             row = y * stride_y - top + tap_y * spread_y
@@ -120,15 +121,14 @@ def _convolve(images, weight, bias, output, residual, numbers, has_residual, slo
                                 column = x * stride_x - left + tap_x * spread_x
                                 if 0 <= column < width:
                                     pixel = images[image, first + channel, row, column]
-                                    total += pixel * weight[k, channel, tap_y, tap_x]
+                                    number = weight[k, channel, tap_y, tap_x]
+                                    total += np.float64(pixel) * np.float64(number)
                     total += bias[k]
                     if has_residual:
                         total += residual[image, k, y, x]
                     if total < 0:
-                        total = images.dtype.type(total * slope if slope != 0 else 0)
-                    output[image, k, y, x] = (
-                        images.dtype.type(ceiling) if total > ceiling else total
-                    )
+                        total = total * slope if slope != 0 else 0.0
+                    output[image, k, y, x] = min(total, ceiling)  # NaN stays
 
 
 def takes(request: Request) -> bool:
