@@ -25,6 +25,7 @@ from typing import Any
 
 import numba
 from numba.core import caching
+from numba.core.runtime import rtsys
 
 ENVIRONMENT = "CONVPOOL_CACHE_DIR"
 """Environment variable with the folder for compiled kernels; by default ~/.cache/convpool."""
@@ -107,7 +108,11 @@ class KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: D102
         try:
-            return super().load_overload(sig, target_context)
+            # Machine code counts references. Numba's own method gathers all that it can compile too,
+            # which takes as long as to load a convolution.
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
         except Exception:  # noqa: BLE001 (whatever unpickling a damaged file may raise)
             self._forget()
             return None
