@@ -108,7 +108,7 @@ class KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: D102
         try:
-            # Machine code counts references. Numba's own method gathers all that it can compile too,
+            # Machine code counts references. Numba's own way gathers all that it can compile, too,
             # which takes as long as to load a convolution.
             rtsys.initialize(target_context)
             with self._guard_against_spurious_io_errors():
