@@ -229,6 +229,10 @@ class Cuts:
         """Return the record, and the number of units, for a batch on some threads."""
         return self.record, batch * self.units
 
+    def at_once(self, batch: int) -> "Cuts":  # noqa: ARG002
+        """Return the cuts for weights that are used in one call only, of the same bits."""
+        return self
+
     def tell_spoiled(self, record: Array, batch: int) -> Array | None:  # noqa: ARG002
         """Return where a run marks images that have to be done again; of these cuts, none has."""
         return None

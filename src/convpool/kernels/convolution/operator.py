@@ -198,9 +198,11 @@ class Convolution:
         activation: Activation,
     ) -> Array | None:
         """Fill `out`, and tell which images have to be done again, if any may have."""
-        weights, bias, _ = self._ordered(packed, cuts)
         images, reading = self._readable(input)
         batch = len(images)
+        if not packed.kept:
+            cuts = cuts.at_once(batch)
+        weights, bias, _ = self._ordered(packed, cuts)
         threads = batch * self._products >= _WORTH_THREADS
         scratch = memory.scratch(MOST * cuts.scratch_bytes)
         distance = direct = 0
