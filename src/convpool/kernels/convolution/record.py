@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from convpool.kernels.jit import Kernel
 from convpool.kernels.simd import address
 
@@ -104,15 +106,20 @@ class Record(NamedTuple):
     ceiling: int = 0
 
 
+_SPOILED = len(Record._fields)
 SLOPE = Record._fields.index("slope")
 """Where the bits of the activation's two numbers lie."""
 
 
 def _told(record, images, output, scratch, known):  # type: ignore[no-untyped-def]  # compiled
-    told = record.copy()
+    size, batch = len(record), images.shape[0]
+    told = np.zeros(size + batch, np.int64)
+    told[:size] = record
     told[0], told[1], told[2] = address(images), address(output), address(scratch)
-    told[3], told[4], told[5], told[6] = known
-    told[7] = images.shape[0]
+    told[3], told[4], told[5], told[6], spoils = known
+    told[7] = batch
+    if spoils:
+        told[_SPOILED] = address(told) + 8 * size
     for axis in range(4):
         told[8 + axis] = images.strides[axis]
         told[12 + axis] = output.strides[axis]
@@ -122,4 +129,6 @@ def _told(record, images, output, scratch, known):  # type: ignore[no-untyped-de
 told = Kernel(_told, variant="told")
 """Returns a record's copy with the numbers of a call: of its arrays, and `packed` to `direct`.
 
+Then follows a number for each image. If the last of those known says so, a run makes it 1 where the
+image must be computed another way, and the number after a `Record` is the address of the first.
 In Python, to ask three arrays for their addresses takes as long as a small layer."""

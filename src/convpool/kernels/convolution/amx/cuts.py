@@ -375,7 +375,12 @@ class AmxCuts(SharingCuts):
 
         The pieces are the same, and so the bits.
         """
-        return self._splitting if batch * self._splitting_cycles < self._packing_cycles else self
+        return self._splitting if batch <= self._most_split else self
+
+    @cached_property
+    def _most_split(self) -> float:
+        """Images for which weights are rather split than packed."""
+        return self._packing_cycles / self._splitting_cycles
 
     @cached_property
     def _splitting(self) -> "AmxCuts":
@@ -391,7 +396,7 @@ class AmxCuts(SharingCuts):
         packed = memory.empty((size // _FLOAT,), self.number)
         packed = packed[-packed.ctypes.data % _LINE // _FLOAT :]
         record = self._packing_record.copy()
-        record[0], record[1] = weight.ctypes.data, packed.ctypes.data
+        record[0], record[1] = memory.address_of(weight), memory.address_of(packed)
         packing = packing_program if isinstance(self.spec, Conv2dSpec) else across
         packing(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)
         return packed
