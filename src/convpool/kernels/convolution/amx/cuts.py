@@ -39,7 +39,7 @@ SEGMENT = 36  # steps that are summed in one go: their weights are 216 KB
 _SECOND_CACHE = 1 << 20  # bytes of it for weights, or for pixels
 _PRODUCTS = 6  # of pieces, for each of two numbers
 _ALONE = 1.2  # what is to be gained, at least, where an image is work for one thread only
-_IMAGES = 2  # that come at a time where weights are packed for them
+_IMAGES = 4  # that come at a time where weights are packed for them
 _FLOAT = 4
 _WORTH_THREADS = 1 << 16  # weights to split
 
@@ -135,11 +135,11 @@ class AmxCuts(SharingCuts):
     def _splitting_cycles(self) -> float:
         """About how many cycles it takes to split a group's weights in each block of an image.
 
-        Side by side 0.4 a weight, else 1.5.
+        Side by side 0.4 a weight, else 1.2.
         """
         if not isinstance(self.spec, Conv2dSpec) or self.problem.phases > 1:
             return inf
-        each = 0.4 if self.folded or self.problem.taps == 1 else 1.5
+        each = 0.4 if self.folded or self.problem.taps == 1 else 1.2
         return each * self._weights * self.blocks
 
     @cached_property

@@ -129,7 +129,9 @@ def multiplying(number: Any, finish: Any, *, splits: bool) -> Any:
         late = count - 4
         for i in range(count):
             step = i if i < steps else i - steps
-            if splits and source and i + 1 < steps:  # the next step's, which products don't wait for
+            if (
+                splits and source and i + 1 < steps
+            ):  # the next step's, which products don't wait for
                 there = filters + (i + 1) * STEP_BYTES
                 has_tiny |= split(more.weights, source, first + i + 1, left, there)
             if i < 2 * steps:
