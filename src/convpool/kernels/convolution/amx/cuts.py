@@ -371,7 +371,7 @@ class AmxCuts(SharingCuts):
         return program(self.number, self.planar, register, how)
 
     def at_once(self, batch: int) -> "AmxCuts":
-        """Return the cuts for weights that are used in one call only: split in each block, or packed.
+        """Return the cuts for weights of one call: split in each block, or packed.
 
         The pieces are the same, and so the bits.
         """

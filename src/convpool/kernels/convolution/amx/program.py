@@ -119,9 +119,9 @@ def multiplying(number: Any, finish: Any, *, splits: bool) -> Any:
         others = memory + more.pieces + load_number(np.int64, entry + is_whole * ENTRY)
         first, steps = part
         filters, source, left, checks = weights
-        has_tiny = False
-        if splits and source:
-            has_tiny = split(more.weights, source, first, left, filters)
+        unsplit = steps if splits and source else 0
+        if unsplit:
+            split(more.weights, source, first, left, filters, checks)
         row, places = more.pair_row, more.steps + first * 8
         clear_sums()
         # Sums are finished late, when they have long been stored: at once takes 3 % longer.
@@ -129,11 +129,9 @@ def multiplying(number: Any, finish: Any, *, splits: bool) -> Any:
         late = count - 4
         for i in range(count):
             step = i if i < steps else i - steps
-            if (
-                splits and source and i + 1 < steps
-            ):  # the next step's, which products don't wait for
+            if i + 1 < unsplit:  # those of the next step, for which products then needn't wait
                 there = filters + (i + 1) * STEP_BYTES
-                has_tiny |= split(more.weights, source, first + i + 1, left, there)
+                split(more.weights, source, first + i + 1, left, there, checks)
             if i < 2 * steps:
                 place = load_number(np.int64, places + step * 8)
                 tiles = filters + step * STEP_BYTES + LARGEST
@@ -149,8 +147,6 @@ def multiplying(number: Any, finish: Any, *, splits: bool) -> Any:
                     add_products(tiles, more_tiles, 64, piece, one, other, row, 1, 1)
             if i >= late and waiting[0] >= 0:
                 finish(record, unit, memory, waiting, i - late)
-        if has_tiny:
-            store_number(np.int64(1), checks)
         store_sums(memory + more.made, memory + more.made + 2 * TILE)
 
     return multiply

@@ -62,11 +62,11 @@ def program(number: Any) -> Program:
         first = number_of_block * FILTERS
         source = plan.weight + group * plan.of_group + first * plan.of_filter
         target = plan.packed + plan.head + unit * plan.steps * STEP_BYTES
-        has_tiny = False
+        checks = plan.packed + 8 * unit
+        store_number(np.int64(0), checks)
         for step in range(plan.steps):
-            has_tiny |= split(record, source, step, plan.filters - first, target)
+            split(record, source, step, plan.filters - first, target, checks)
             target += STEP_BYTES
-        store_number(np.int64(has_tiny), plan.packed + 8 * unit)
 
     return Program(pack, variant=f"amx-weights-{number.__name__}")
 
@@ -76,7 +76,7 @@ def splitting_weights(number: Any) -> Any:
     """Return the function that splits the weights of a step, of filters that lie side by side."""
 
     @block
-    def split(record, source, step, filters, target):
+    def split(record, source, step, filters, target, checks):
         """Leave a step's pieces in memory, of a block's filters as far as there are any.
 
         The arguments:
@@ -85,8 +85,7 @@ def splitting_weights(number: Any) -> Any:
             step: the step's number.
             filters: how many there are from the block's first one on.
             target: address of the step's tiles.
-
-        Returns whether a weight is tiny.
+            checks: where 1 is stored if a weight is tiny.
         """
         plan = fields(record, Weights)
         trace = no_number(STEP)
@@ -108,7 +107,8 @@ def splitting_weights(number: Any) -> Any:
             place += plan.of_filter
             source += plan.of_filter
             target += 64
-        return is_tiny(trace)
+        if is_tiny(trace):
+            store_number(np.int64(1), checks)
 
     return split
 
