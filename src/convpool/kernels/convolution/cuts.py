@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Cuts:
     number: Any
     planar: bool
     """Whether the output's memory runs as N, C, H, W; else as N, H, W, C."""
+    spoils: ClassVar[bool] = False
+    """Whether a run may leave images that have to be done again in another way."""
 
     @cached_property
     def blocking(self) -> Blocking:
@@ -229,9 +231,9 @@ class Cuts:
         """Return the record, and the number of units, for a batch on some threads."""
         return self.record, batch * self.units
 
-    def tell_spoiled(self, record: Array, batch: int) -> Array | None:  # noqa: ARG002
-        """Return where a run marks images that have to be done again; of these cuts, none has."""
-        return None
+    def at_once(self, batch: int) -> "Cuts":  # noqa: ARG002
+        """Return the cuts for weights that are used in one call only, of the same bits."""
+        return self
 
     @property
     def repeats(self) -> int:
@@ -271,7 +273,7 @@ class Cuts:
         size = blocks * self.problem.taps * self.problem.channels * self.blocking.filters
         packed = memory.empty((size + _LINE,), self.number)  # prefetched beyond its end
         record = self._packing_record.copy()
-        record[0], record[1] = weight.ctypes.data, packed.ctypes.data
+        record[0], record[1] = memory.address_of(weight), memory.address_of(packed)
         self._packer(record, blocks, threads=size >= _WORTH_THREADS)
         return packed
 

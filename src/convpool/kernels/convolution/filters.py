@@ -52,6 +52,18 @@ class Packing(NamedTuple):
 @cache
 def program(number: Any, lanes: int) -> Program:
     """Return the program that packs numbers of a type, by squares of `lanes`."""
+    pack_block = packing(number, lanes)
+
+    def pack(record, unit, _thread):
+        """Pack one block of filters."""
+        pack_block(record, unit, fields(record, Packing).packed)
+
+    return Program(pack, variant=f"pack-{number.__name__}")
+
+
+@cache
+def packing(number: Any, lanes: int) -> Any:
+    """Return the function that packs a block of filters."""
     item = np.dtype(number).itemsize
 
     @block
@@ -85,8 +97,12 @@ def program(number: Any, lanes: int) -> Program:
                 place = target + (product * width + k) * item
                 store_rows(transpose(rows), place, width * item, min(here, lanes) - 1, width - k)
 
-    def pack(record, unit, _thread):
-        """Pack one block of filters; where filters are missing, the last one stands in."""
+    @block
+    def pack_block(record, unit, packed):
+        """Pack one block of filters; where filters are missing, the last one stands in.
+
+        `packed` is the address of the first block of all.
+        """
         plan = fields(record, Packing)
         blocks = -(-plan.filters // plan.width)
         group, number_of_block = divmod(unit, blocks)
@@ -95,7 +111,7 @@ def program(number: Any, lanes: int) -> Program:
         for first in range(0, plan.channels, plan.chunk):
             count = min(plan.chunk, plan.channels - first)
             done = (group * plan.channels + first) * blocks + count * number_of_block
-            target = plan.packed + done * plan.taps * plan.width * item
+            target = packed + done * plan.taps * plan.width * item
             start = source + first * plan.of_channel
             if plan.number_of_phases == 1 and plan.of_channel == plan.taps * item:
                 pack_squares(target, start, count * plan.taps, plan.of_filter, here, plan.width)
@@ -117,4 +133,4 @@ def program(number: Any, lanes: int) -> Program:
                     target += count * of_phase * plan.width * item
                     taps += of_phase * 8
 
-    return Program(pack, variant=f"pack-{number.__name__}")
+    return pack_block

@@ -189,7 +189,7 @@ class Convolution:
         """Fill `out` in the first of some ways; an image that doesn't bear it, in the next one."""
         first, *others = ways
         spoiled = self._carry_out(first, input, packed, out, residual, activation)
-        for image in np.flatnonzero(spoiled) if spoiled is not None else ():
+        for image in spoiled:
             one = slice(image, image + 1)
             added = None if residual is None else residual[one]
             self._fill(others, input[one], packed, out[one], added, activation)
@@ -202,29 +202,33 @@ class Convolution:
         out: Array,
         residual: Array | None,
         activation: Activation,
-    ) -> Array | None:
-        """Fill `out`, and tell which images have to be done again, if any may have."""
-        weights, bias, _ = self._ordered(packed, cuts)
+    ) -> list[int]:
+        """Fill `out`, and return which images have to be done again."""
         images, reading = self._readable(input)
         batch = len(images)
+        if not packed.kept:
+            cuts = cuts.at_once(batch)
+        weights, bias, _ = self._ordered(packed, cuts)
         threads = batch * self._products >= _WORTH_THREADS
         scratch = memory.scratch(MOST * cuts.scratch_bytes)
         distance = direct = 0
         if residual is not None:
-            distance = residual.ctypes.data - out.ctypes.data
+            distance = memory.address_of(residual) - memory.address_of(out)
         if self._is_flat and images.flags.c_contiguous:  # tiles read beyond a channel's end
             direct = cuts.direct
-        known = weights, bias, distance, direct
+        known = weights, bias, distance, direct, int(cuts.spoils)
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
-        record = record.copy()
-        tell.serial(record, images, out, scratch, known)
+        told = np.empty(len(record) + batch, np.int64)
+        tell.serial(told, record, images, out, scratch, known)
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
-            record[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
-        spoiled = cuts.tell_spoiled(record, batch)
-        cuts.program(reading)(record, units, threads=threads)
+            told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
+        cuts.program(reading)(told, units, threads=threads)
         memory.give_back(scratch)
-        return spoiled
+        if not cuts.spoils:
+            return []
+        spoiled = told[len(record) :].tolist()
+        return [image for image, number in enumerate(spoiled) if number]
 
     def _ways(self, planar: bool, kept: bool) -> list[Cuts]:
         """Return the cuts by which weights for one call, or for many, are used, the best first.
@@ -247,13 +251,21 @@ class Convolution:
         """Return the weights in the program's order, and a bias that it can read in vectors."""
         ready = packed.orders.get(cuts.packing)
         if ready is None:
-            bias = np.zeros(self._spec.out_channels + 64, self._number)
+            bias, place = self._no_bias
             if packed.bias is not None:
+                bias = bias.copy()
                 bias[: self._spec.out_channels] = packed.bias
+                place = memory.address_of(bias)
             weight = cuts.pack(packed.weight)
-            ready = weight.ctypes.data, bias.ctypes.data, (weight, bias)
-            ready = packed.orders.setdefault(cuts.packing, ready)
+            ready = memory.address_of(weight), place, (weight, bias)
+            if packed.kept:
+                ready = packed.orders.setdefault(cuts.packing, ready)
         return ready
+
+    @cached_property
+    def _no_bias(self) -> tuple[Array, int]:
+        bias = np.zeros(self._spec.out_channels + 64, self._number)
+        return bias, memory.address_of(bias)
 
     def _readable(self, input: Array) -> tuple[Array, int]:
         """Return the images as the program can read them, and how it is to read their rows."""

@@ -104,20 +104,30 @@ class Record(NamedTuple):
     ceiling: int = 0
 
 
+_SPOILED = len(Record._fields)
 SLOPE = Record._fields.index("slope")
 """Where the bits of the activation's two numbers lie."""
 
 
-def _tell(told, images, output, scratch, known):  # type: ignore[no-untyped-def]  # compiled
+def _tell(told, record, images, output, scratch, known):  # type: ignore[no-untyped-def]  # compiled
+    size, batch = len(record), images.shape[0]
+    for place in range(size):
+        told[place] = record[place]
+    for place in range(size, len(told)):
+        told[place] = 0
     told[0], told[1], told[2] = address(images), address(output), address(scratch)
-    told[3], told[4], told[5], told[6] = known
-    told[7] = images.shape[0]
+    told[3], told[4], told[5], told[6], spoils = known
+    told[7] = batch
+    if spoils:
+        told[_SPOILED] = address(told) + 8 * size
     for axis in range(4):
         told[8 + axis] = images.strides[axis]
         told[12 + axis] = output.strides[axis]
 
 
 tell = Kernel(_tell, variant="tell")
-"""Writes the numbers of a call into a record: those of its arrays, and `packed` to `direct`.
+"""Copies a record and puts in the numbers of a call: those of its arrays, and `packed` to `direct`.
 
+Then follows a number for each image, 0. If the last of those known says so, a run makes it 1 where
+the image must be computed another way, and the number after a `Record` is the address of the first.
 In Python, to ask three arrays for their addresses takes as long as a small layer."""

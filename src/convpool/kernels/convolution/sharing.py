@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels.convolution.cuts import Cuts
@@ -16,8 +15,11 @@ class SharingCuts(Cuts):
     """The cuts of a layer whose blocks each take all filters.
 
     Their program is told more than a `Record`. It lies after that, and begins with the address of a
-    number for each image.
+    number for each image, which it makes 1 where the output isn't all finite, which may be the
+    fault of this way, or can't be trusted.
     """
+
+    spoils = True
 
     @cached_property
     def _known(self) -> Record:
@@ -33,12 +35,3 @@ class SharingCuts(Cuts):
         held = -(-self.blocking.filter_blocks // shares)
         record[Record._fields.index("held")] = held
         return record, units * -(-self.blocking.filter_blocks // held)
-
-    def tell_spoiled(self, record: Array, batch: int) -> Array:
-        """Return numbers, one an image, of which a run makes 1 where another way must be taken.
-
-        There the output isn't all finite, which may be the fault of this one, or can't be trusted.
-        """
-        spoiled = np.zeros(batch, np.int64)
-        record[len(Record._fields)] = spoiled.ctypes.data
-        return spoiled

@@ -1,9 +1,9 @@
 """How a convolution is cut for AMX: blocks of positions, steps of products; when that pays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from convpool.kernels.convolution.amx.program import program
 from convpool.kernels.convolution.amx.record import Pieces
 from convpool.kernels.convolution.amx.weights import (
     FILTERS,
-    HEAD,
     STEP,
     STEP_BYTES,
     Weights,
@@ -40,7 +39,7 @@ SEGMENT = 36  # steps that are summed in one go: their weights are 216 KB
 _SECOND_CACHE = 1 << 20  # bytes of it for weights, or for pixels
 _PRODUCTS = 6  # of pieces, for each of two numbers
 _ALONE = 1.2  # what is to be gained, at least, where an image is work for one thread only
-_IMAGES = 2  # that come at a time where weights are packed for them
+_IMAGES = 4  # that come at a time where weights are packed for them
 _FLOAT = 4
 _WORTH_THREADS = 1 << 16  # weights to split
 
@@ -51,6 +50,8 @@ class AmxCuts(SharingCuts):
 
     most: int
     """Bytes of a block's pixels, if there can be so few."""
+    splits: bool = False
+    """Whether weights come as they are, and are split where they are needed, in each block."""
 
     @cached_property
     def folded(self) -> bool:
@@ -103,22 +104,43 @@ class AmxCuts(SharingCuts):
     def pays(self, *, packs: bool) -> bool:
         """Tell whether it is faster than multiplying and adding, weights packed in the call or not.
 
-        A weight is packed in 2 cycles, or in 1 for multiplying and adding.
+        For multiplying and adding, a weight is packed in 1.2 cycles, with 15,000 to begin with.
         """
         problem = self.problem
         others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
         if packs:
-            others += problem.channels * problem.filters * problem.taps / _IMAGES
+            others += (1.2 * self._weights + 15_000) / _IMAGES
         mine = self.cost(_IMAGES if packs else 0)
         if self.spec.groups * self.blocks * self.blocking.filter_blocks == 1:
             mine *= _ALONE
         return mine < others and self.pieces <= _MOST_PIECES
 
     def cost(self, images: int) -> float:
-        """Return an image's cycles, with its share of packing the weights for some images."""
-        problem = self.problem
-        weights = problem.channels * problem.filters * problem.taps
-        return self.cycles + (2 * weights / images if images else 0)
+        """Return an image's cycles, with its share of what weights take for some images."""
+        if not images:
+            return self.cycles
+        return self.cycles + min(self._packing_cycles, images * self._splitting_cycles) / images
+
+    @property
+    def _weights(self) -> int:
+        """Weights of a group."""
+        return self.problem.channels * self.problem.filters * self.problem.taps
+
+    @property
+    def _packing_cycles(self) -> float:
+        """About how many cycles it takes to pack a group's weights."""
+        return 1.8 * self._weights + 15_000
+
+    @property
+    def _splitting_cycles(self) -> float:
+        """About how many cycles it takes to split a group's weights in each block of an image.
+
+        Side by side 0.4 a weight, else 1.2.
+        """
+        if not isinstance(self.spec, Conv2dSpec) or self.problem.phases > 1:
+            return inf
+        each = 0.4 if self.folded or self.problem.taps == 1 else 1.2
+        return each * self._weights * self.blocks
 
     @cached_property
     def cycles(self) -> float:
@@ -274,7 +296,7 @@ class AmxCuts(SharingCuts):
     @cached_property
     def packing(self) -> tuple[int, int]:
         """What no other order has."""
-        return -1, int(self.folded)
+        return -1, 2 if self.splits else int(self.folded)
 
     @cached_property
     def record(self) -> Array:
@@ -288,6 +310,7 @@ class AmxCuts(SharingCuts):
             "sums": self.sums_bytes,
             "chosen": _LINE,
             "has_tiny": _LINE,
+            "filters": self.segment * STEP_BYTES if self.splits else 0,
         }
         # What the panel may be read beyond its end, as `width` says.
         places, place = {}, Record(*known.tolist()).panel_bytes
@@ -308,10 +331,17 @@ class AmxCuts(SharingCuts):
             rows=self.rows_of_products,
             pair_row=self.pair_row,
             width=self.width,
+            weights=self._packing_record.ctypes.data if self.splits else 0,
+            head=self._head,
             **self.told_of_phases,
         )
         known[Record._fields.index("scratch_bytes")] = place
         return np.concatenate([known, np.array(told, np.int64)])
+
+    @property
+    def _head(self) -> int:
+        """Bytes before the pieces of packed weights: a number for each block of filters."""
+        return up(8 * self.spec.groups * self.blocking.filter_blocks, _LINE)
 
     @cached_property
     def segment(self) -> int:
@@ -340,16 +370,33 @@ class AmxCuts(SharingCuts):
         how = None if self.is_plain and reading == BY_VECTOR else (reading, self.repeats)
         return program(self.number, self.planar, register, how)
 
+    def at_once(self, batch: int) -> "AmxCuts":
+        """Return the cuts for weights of one call: split in each block, or packed.
+
+        The pieces are the same, and so the bits.
+        """
+        return self._splitting if batch <= self._most_split else self
+
+    @cached_property
+    def _most_split(self) -> float:
+        """Images for which weights are rather split than packed."""
+        return self._packing_cycles / self._splitting_cycles
+
+    @cached_property
+    def _splitting(self) -> "AmxCuts":
+        return replace(self, splits=True)
+
     def pack(self, weight: Array) -> Array:
-        """Return the weights' pieces."""
+        """Return the weights' pieces, or the weights that are yet to be split."""
         weight = np.ascontiguousarray(weight, self.number)
+        if self.splits:
+            return weight
         blocks = self.spec.groups * self.blocking.filter_blocks
-        size = HEAD + blocks * self.steps * STEP_BYTES + _LINE
+        size = self._head + blocks * self.steps * STEP_BYTES + _LINE
         packed = memory.empty((size // _FLOAT,), self.number)
         packed = packed[-packed.ctypes.data % _LINE // _FLOAT :]
-        packed[: HEAD // _FLOAT] = 0
         record = self._packing_record.copy()
-        record[0], record[1] = weight.ctypes.data, packed.ctypes.data
+        record[0], record[1] = memory.address_of(weight), memory.address_of(packed)
         packing = packing_program if isinstance(self.spec, Conv2dSpec) else across
         packing(self.number)(record, blocks, threads=weight.size >= _WORTH_THREADS)
         return packed
@@ -358,13 +405,17 @@ class AmxCuts(SharingCuts):
     def _packing_record(self) -> Array:
         problem, products = self.problem, self.more_tables["products"]
         of_filter, _ = self._weight_strides
+        others = np.flatnonzero(products != np.arange(len(products)) * _FLOAT)
+        in_order = int(others[0]) if len(others) else len(products)
         told = Weights(
             products=products.ctypes.data,
             steps=self.steps,
             filters=problem.filters,
             of_group=problem.filters * problem.channels * prod(self.spec.kernel_size) * _FLOAT,
             of_filter=of_filter,
-            in_order=int(np.array_equal(products, np.arange(len(products)) * _FLOAT)),
+            in_order=in_order // STEP,
+            ahead=2 if self.folded or problem.taps == 1 else problem.taps + 1,
+            head=self._head,
             rows=self.more_tables["rows"].ctypes.data,
         )
         return np.array(told, np.int64)

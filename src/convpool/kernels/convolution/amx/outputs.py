@@ -65,7 +65,8 @@ def finishing(number: Any, planar: bool) -> Any:
         if step + more.segment < more.number_of_steps:
             store_all(vectors, sums, _ROW)
         else:
-            write(record, unit, memory, vectors, tile, k)
+            checks = load_number(np.int64, memory + more.has_tiny + number_of_block % 2 * 8)
+            write(record, unit, memory, vectors, tile, k, checks)
 
     return finish
 
@@ -75,8 +76,11 @@ def _writing(number: Any, planar: bool) -> Any:
     item = np.dtype(number).itemsize
 
     @block
-    def write(record, unit, memory, vectors, tile, k):
-        """Store outputs: those of a tile's positions, of the filters from k on."""
+    def write(record, unit, memory, vectors, tile, k, checks):
+        """Store outputs: those of a tile's positions, of the filters from k on.
+
+        `checks` says whether small ones may lack products.
+        """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Pieces)
         image, group, _, _, _, row, column = place_of(record, unit)
@@ -100,7 +104,7 @@ def _writing(number: Any, planar: bool) -> Any:
         last = min(ROWS, plan.filters - k) - 1
         slope = number(load_number(np.float64, record + SLOPE))
         ceiling = number(load_number(np.float64, record + CEILING))
-        spoils = load_number(np.int64, memory + more.has_tiny) and any_lost(vectors, last, chosen)
+        spoils = checks and any_lost(vectors, last, chosen)
         if planar:
             vectors = add_numbers(vectors, bias, 1)
         else:

@@ -13,7 +13,7 @@ from convpool.kernels.convolution.amx.outputs import MADE
 from convpool.kernels.convolution.amx.planes import keeping, writing
 from convpool.kernels.convolution.amx.program import multiplying, reading_panel
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import HEAD, STEP_BYTES
+from convpool.kernels.convolution.amx.weights import STEP_BYTES
 from convpool.kernels.convolution.forward import place_of
 from convpool.kernels.convolution.panel import Reading
 from convpool.kernels.convolution.record import Record
@@ -34,7 +34,7 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading, step: int) 
     """
     read = reading_panel(number, lanes, reading)
     clear = _clearing(number, lanes)
-    multiply = multiplying(keeping(number))
+    multiply = multiplying(number, keeping(number), splits=False)
     write = writing(number, planar, step)
 
     def convolve(record, unit, thread):
@@ -43,15 +43,16 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading, step: int) 
         more = fields(record + _RECORD, Pieces)
         _, group, _, first, end, _, _ = place_of(record, unit)
         memory = plan.scratch + thread * plan.scratch_bytes
-        has_tiny = read(record, unit, memory) or load_number(np.int64, plan.packed) != 0
-        store_number(np.int64(has_tiny), memory + more.has_tiny)
+        has_tiny = read(record, unit, memory)
         clear(record, memory)
         for number_of_block in range(first, end):
             is_last = number_of_block + 1 == plan.filter_blocks
             if number_of_block == first or is_last:
                 configure(more.shapes + 64 * is_last)
-            weights = group * plan.filter_blocks + number_of_block
-            weights = plan.packed + HEAD + weights * more.number_of_steps * STEP_BYTES
+            packed = group * plan.filter_blocks + number_of_block
+            checks = has_tiny or load_number(np.int64, plan.packed + 8 * packed) != 0
+            store_number(np.int64(checks), memory + more.has_tiny)
+            weights = plan.packed + more.head + packed * more.number_of_steps * STEP_BYTES
             for row_phase in range(more.number_of_row_phases):
                 waiting = -1, 0, 0
                 for column_phase in range(step):
@@ -65,10 +66,10 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading, step: int) 
                         filters = weights + (begin + done) * STEP_BYTES
                         part = begin + done, min(segment, steps - done)
                         for tile in range(0, more.number_of_tiles, 2):
-                            multiply(record, unit, memory, filters, tile, part, waiting)
+                            multiply(record, unit, memory, (filters, 0, 0, 0), tile, part, waiting)
                             waiting = tile, place, done
                 if waiting[0] >= 0:
-                    multiply(record, unit, memory, 0, 0, (0, 0), waiting)
+                    multiply(record, unit, memory, (0, 0, 0, 0), 0, (0, 0), waiting)
                 write(record, unit, memory, number_of_block, row_phase)
         release()
 

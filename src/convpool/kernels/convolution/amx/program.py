@@ -20,7 +20,13 @@ from convpool.kernels.amx import (
 from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, finishing
 from convpool.kernels.convolution.amx.pixels import splitting
 from convpool.kernels.convolution.amx.record import Pieces
-from convpool.kernels.convolution.amx.weights import HEAD, LARGEST, STEP_BYTES
+from convpool.kernels.convolution.amx.weights import (
+    FILTERS,
+    LARGEST,
+    STEP_BYTES,
+    Weights,
+    splitting_weights,
+)
 from convpool.kernels.convolution.forward import place_of
 from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
@@ -38,7 +44,7 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
     Without one, its planes lie as they are to be split, and no panel is filled.
     """
     read = reading_panel(number, lanes, reading) if reading else _reading_in_place(number, lanes)
-    multiply = multiplying(finishing(number, planar))
+    multiply = multiplying(number, finishing(number, planar), splits=True)
 
     def convolve(record, unit, thread):
         """Make one block of the output, for the unit's blocks of filters."""
@@ -46,8 +52,7 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
         more = fields(record + _RECORD, Pieces)
         _, group, _, first, end, _, _ = place_of(record, unit)
         memory = plan.scratch + thread * plan.scratch_bytes
-        has_tiny = read(record, unit, memory) or load_number(np.int64, plan.packed) != 0
-        store_number(np.int64(has_tiny), memory + more.has_tiny)
+        has_tiny = read(record, unit, memory)
         for line in range(0, MADE, 64):  # of filters that there aren't, nothing is ever stored
             store_all(zeros(number, lanes, 1), memory + more.made + line, 0)
         waiting = -1, 0, 0
@@ -55,15 +60,27 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
             is_last = number_of_block + 1 == plan.filter_blocks
             if number_of_block == first or is_last:
                 configure(more.shapes + 64 * is_last)
-            weights = group * plan.filter_blocks + number_of_block
-            weights = plan.packed + HEAD + weights * more.number_of_steps * STEP_BYTES
+            checks = memory + more.has_tiny + number_of_block % 2 * 8
+            packed = group * plan.filter_blocks + number_of_block
+            source, weights = 0, plan.packed + more.head
+            left = plan.filters - number_of_block * FILTERS
+            if more.weights:
+                told = fields(more.weights, Weights)
+                source = plan.packed + group * told.of_group
+                source += number_of_block * FILTERS * told.of_filter
+                store_number(np.int64(has_tiny), checks)
+            else:
+                weights += packed * more.number_of_steps * STEP_BYTES
+                is_checked = has_tiny or load_number(np.int64, plan.packed + 8 * packed) != 0
+                store_number(np.int64(is_checked), checks)
             for step in range(0, more.number_of_steps, more.segment):
-                filters = weights + step * STEP_BYTES
+                filters = memory + more.filters if more.weights else weights + step * STEP_BYTES
                 part = step, min(more.segment, more.number_of_steps - step)
                 for tile in range(0, more.number_of_tiles, 2):
-                    multiply(record, unit, memory, filters, tile, part, waiting)
+                    there = filters, source * (tile == 0), left, checks
+                    multiply(record, unit, memory, there, tile, part, waiting)
                     waiting = tile, number_of_block, step
-        multiply(record, unit, memory, 0, 0, (0, 0), waiting)
+        multiply(record, unit, memory, (0, 0, 0, 0), 0, (0, 0), waiting)
         release()
 
     variant = "-".join(map(str, (number.__name__, int(planar), *(reading or ("in-place",)))))
@@ -71,11 +88,15 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
 
 
 @cache
-def multiplying(finish: Any) -> Any:
-    """Return the function that multiplies 32 filters with 32 pixels, or with the last 16."""
+def multiplying(number: Any, finish: Any, *, splits: bool) -> Any:
+    """Return the function that multiplies 32 filters with 32 pixels, or with the last 16.
+
+    `splits` says whether it can split weights that it is to multiply.
+    """
+    split = splitting_weights(number)
 
     @block
-    def multiply(record, unit, memory, filters, tile, part, waiting):
+    def multiply(record, unit, memory, weights, tile, part, waiting):
         """Leave the sums of a segment in memory; meanwhile, finish those that wait there.
 
         What multiplies matrices would stand idle, if sums were finished by themselves (a tenth of
@@ -84,40 +105,49 @@ def multiplying(finish: Any) -> Any:
 
         The arguments:
             record, unit, memory: the program's, and the thread's scratch.
-            filters: address of the first step's tiles; those of the next one follow.
+            weights: address of the first step's tiles; those of the next one follow. Then, if they
+                are yet to be split, that of the block's weights, else 0; how many filters there are
+                from the block's first one on; and where 1 is stored if a weight is tiny.
             tile: number of the first 16 positions.
             part: the segment's first step, and how many there are; without any, no products.
             waiting: what `finish` is told of the sums that wait: first a tile, or -1 for none.
         """
-        plan = fields(record + _RECORD, Pieces)
-        entry = plan.tiles + tile * ENTRY
-        is_whole = tile + 1 < plan.number_of_tiles
-        pixels = memory + plan.pieces + load_number(np.int64, entry)
-        others = memory + plan.pieces + load_number(np.int64, entry + is_whole * ENTRY)
+        more = fields(record + _RECORD, Pieces)
+        entry = more.tiles + tile * ENTRY
+        is_whole = tile + 1 < more.number_of_tiles
+        pixels = memory + more.pieces + load_number(np.int64, entry)
+        others = memory + more.pieces + load_number(np.int64, entry + is_whole * ENTRY)
         first, steps = part
-        row, places = plan.pair_row, plan.steps + first * 8
+        filters, source, left, checks = weights
+        unsplit = steps if splits and source else 0
+        if unsplit:
+            split(more.weights, source, first, left, filters, checks)
+        row, places = more.pair_row, more.steps + first * 8
         clear_sums()
         # Sums are finished late, when they have long been stored: at once takes 3 % longer.
         count = max(4, 2 * steps)
         late = count - 4
         for i in range(count):
             step = i if i < steps else i - steps
+            if i + 1 < unsplit:  # those of the next step, for which products then needn't wait
+                there = filters + (i + 1) * STEP_BYTES
+                split(more.weights, source, first + i + 1, left, there, checks)
             if i < 2 * steps:
                 place = load_number(np.int64, places + step * 8)
                 tiles = filters + step * STEP_BYTES + LARGEST
-                more, piece = tiles + TILE, -2 * TILE
+                more_tiles, piece = tiles + TILE, -2 * TILE
                 one, other = pixels + place, others + place
                 if i < steps and is_whole:
-                    add_products(tiles, more, 64, piece, one, other, row, 2, 0)
+                    add_products(tiles, more_tiles, 64, piece, one, other, row, 2, 0)
                 elif i < steps:
-                    add_products(tiles, more, 64, piece, one, other, row, 1, 0)
+                    add_products(tiles, more_tiles, 64, piece, one, other, row, 1, 0)
                 elif is_whole:
-                    add_products(tiles, more, 64, piece, one, other, row, 2, 1)
+                    add_products(tiles, more_tiles, 64, piece, one, other, row, 2, 1)
                 else:
-                    add_products(tiles, more, 64, piece, one, other, row, 1, 1)
+                    add_products(tiles, more_tiles, 64, piece, one, other, row, 1, 1)
             if i >= late and waiting[0] >= 0:
                 finish(record, unit, memory, waiting, i - late)
-        store_sums(memory + plan.made, memory + plan.made + 2 * TILE)
+        store_sums(memory + more.made, memory + more.made + 2 * TILE)
 
     return multiply
 

@@ -50,4 +50,11 @@ class Pieces(NamedTuple):
     chosen: int = 0
     """Bits of the positions that are stored."""
     has_tiny: int = 0
-    """A number: 1 if any pixel of the block, or any weight, is tiny."""
+    """Two numbers, for blocks of filters in turn: 1 if any pixel of the block of positions, or any
+    weight of those filters, is tiny."""
+    filters: int = 0
+    """A segment's weights, split, if they weren't packed before."""
+    weights: int = 0
+    """Address of the `Weights` by which they are split, if they weren't; else 0."""
+    head: int = 0
+    """Bytes before the pieces of packed weights."""

@@ -123,16 +123,19 @@ class WinogradCuts(SharingCuts):
     def pays(self, *, packs: bool, tiled: float = inf) -> bool:
         """Tell whether it is faster than product by product, weights packed in the call or before.
 
-        Weights are packed at 1.2 cycles a number, and 1 for each that is made of them, with 50,000
-        to begin with. What direct products of matrices cost, packing included, is given.
+        Weights are packed at 1.2 cycles a number, and 0.35 for each that is made of them, with
+        20,000 to begin with; if these outgrow the second cache, 0.4 more in each image. What direct
+        products of matrices cost, packing included, is given.
         """
         problem = self.problem
         direct = block(problem, self.machine, planar=self.planar)
         mine, others = self.cycles, cycles(direct, problem, self.machine)
         if packs:
             weights = problem.channels * problem.filters * problem.taps
-            mine += (self._weights + 1.2 * weights + 50_000) / IMAGES
-            others += weights / IMAGES
+            mine += (0.35 * self._weights + 1.2 * weights + 20_000) / IMAGES
+            if self._weights * problem.itemsize > _HELD:
+                mine += 0.4 * self._weights
+            others += (1.2 * weights + 15_000) / IMAGES
         return mine < min(others, tiled)
 
     @cached_property
@@ -285,26 +288,30 @@ class WinogradCuts(SharingCuts):
 
     def pack(self, weight: Array) -> Array:
         """Return the weights, transformed."""
-        packed = super().pack(weight)
+        weight = np.ascontiguousarray(weight, self.number)
+        order = self._packing_record.copy()
+        order[0] = memory.address_of(weight)
         way, item = self.blocking, self.problem.itemsize
         blocks = self.spec.groups * way.filter_blocks
         size = blocks * self._points**2 * self._weights_plane
         target = memory.empty(((HEAD + size) // item + _LINE,), self.number)
         target[: HEAD // item] = 0
-        each = up(self._points * self.short[1] * way.lanes * item, _LINE)
+        in_order = self.problem.taps * self.problem.channels * way.lanes * item
+        each = in_order + up(self._points * self.short[1] * way.lanes * item, _LINE)
         scratch = memory.scratch(MOST * each)
         told = Weighing(
-            packed=packed.ctypes.data,
-            target=target.ctypes.data,
-            scratch=scratch.ctypes.data,
+            packing=memory.address_of(order),
+            target=memory.address_of(target),
+            scratch=memory.address_of(scratch),
             scratch_bytes=each,
             channels=self.problem.channels,
             rows=self._channels,
-            packed_block=self.problem.taps * self.problem.channels * way.lanes * item,
+            packed_block=in_order,
             target_block=self._points**2 * self._weights_plane,
             target_plane=self._weights_plane,
         )
-        weigh = weighing_program(self.number, self.short, way.lanes)
+        register = self.machine.vector // item
+        weigh = weighing_program(self.number, self.short, way.lanes, register)
         weigh(np.array(told, np.int64), blocks, threads=size > 1 << 18)
         memory.give_back(scratch)
         return target

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convpool.kernels.amx import PIECES
+from convpool.kernels.convolution.filters import packing
 from convpool.kernels.convolution.finish import finishing
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
 from convpool.kernels.convolution.panel import Reading, filling
@@ -184,11 +185,12 @@ def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int)
 class Weighing(NamedTuple):
     """What the program that transforms weights is told, in bytes but for the numbers of things."""
 
-    packed: int = 0
+    packing: int = 0
+    """Of a `Packing`, by which a block's weights are put in order first."""
     target: int = 0
     scratch: int = 0
     scratch_bytes: int = 0
-    """Of one thread."""
+    """Of one thread: a block's weights in order, and then rows that are transformed halfway."""
     channels: int = 0
     rows: int = 0
     """Channels with those that are zeros."""
@@ -199,22 +201,30 @@ class Weighing(NamedTuple):
 
 
 @cache
-def weighing_program(number: Any, short: Short, lanes: int) -> Program:
-    """Return the program that transforms packed weights, a block of filters a unit."""
+def weighing_program(number: Any, short: Short, lanes: int, register: int) -> Program:
+    """Return the program that transforms weights, a block of filters a unit.
+
+    In order they lie in the scratch, so that they are read from the second cache.
+    """
     transform_weights = weighing(number, lanes, *short)
+    pack_block = packing(number, register)
 
     def weigh(record, unit, thread):
         """Transform the weights of one block of filters."""
         plan = fields(record, Weighing)
+        memory = plan.scratch + thread * plan.scratch_bytes
+        pack_block(plan.packing, unit, memory - unit * plan.packed_block)
         has_tiny = transform_weights(
-            plan.packed + unit * plan.packed_block,
+            memory,
             plan.channels,
             plan.rows,
-            plan.scratch + thread * plan.scratch_bytes,
+            memory + plan.packed_block,
             plan.target + HEAD + unit * plan.target_block,
             plan.target_plane,
         )
         if has_tiny:
             store_number(np.int64(1), plan.target)
 
-    return Program(weigh, variant=f"weigh-{number.__name__}-{short[0]}-{short[1]}-{lanes}")
+    return Program(
+        weigh, variant=f"weigh-{number.__name__}-{short[0]}-{short[1]}-{lanes}-{register}"
+    )
