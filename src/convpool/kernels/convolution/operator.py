@@ -183,7 +183,9 @@ class Convolution:
         """Fill `out` in the first of some ways; an image that doesn't bear it, in the next one."""
         first, *others = ways
         spoiled = self._carry_out(first, input, packed, out, residual, activation)
-        for image in np.flatnonzero(spoiled) if spoiled is not None else ():
+        if spoiled is None or not np.count_nonzero(spoiled):  # a quarter of the next line's time
+            return
+        for image in np.flatnonzero(spoiled):
             one = slice(image, image + 1)
             added = None if residual is None else residual[one]
             self._fill(others, input[one], packed, out[one], added, activation)

@@ -10,6 +10,7 @@ import numpy as np
 
 from convpool.kernels.amx import (
     PIECES,
+    ROWS,
     TILE,
     add_products,
     clear_sums,
@@ -50,7 +51,7 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
         store_number(np.int64(has_tiny), memory + more.has_tiny)
         for line in range(0, MADE, 64):  # of filters that there aren't, nothing is ever stored
             store_all(zeros(number, lanes, 1), memory + more.made + line, 0)
-        waiting = -1, 0, 0
+        waiting, tiles = (-1, 0, 0), tiles_of(record, unit)
         for number_of_block in range(first, end):
             is_last = number_of_block + 1 == plan.filter_blocks
             if number_of_block == first or is_last:
@@ -60,14 +61,27 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
             for step in range(0, more.number_of_steps, more.segment):
                 filters = weights + step * STEP_BYTES
                 part = step, min(more.segment, more.number_of_steps - step)
-                for tile in range(0, more.number_of_tiles, 2):
-                    multiply(record, unit, memory, filters, tile, part, waiting)
+                for tile in range(0, tiles, 2):
+                    multiply(record, unit, memory, filters, (tile, tiles), part, waiting)
                     waiting = tile, number_of_block, step
-        multiply(record, unit, memory, 0, 0, (0, 0), waiting)
+        multiply(record, unit, memory, 0, (0, tiles), (0, 0), waiting)
         release()
 
     variant = "-".join(map(str, (number.__name__, int(planar), *(reading or ("in-place",)))))
     return Program(convolve, variant=f"amx-{variant}")
+
+
+@block
+def tiles_of(record, unit):
+    """Return how many tiles of 16 positions lie in a unit's block: in the last one, fewer."""
+    plan = fields(record, Record)
+    more = fields(record + _RECORD, Pieces)
+    _, _, _, _, _, row, column = place_of(record, unit)
+    rows = min(plan.rows, plan.out_height - row) - 1
+    columns = min(plan.columns, plan.out_width - column)
+    if more.flattened:
+        return -(-(rows * plan.pitch + columns) // ROWS)
+    return rows * -(-plan.columns // ROWS) + -(-columns // ROWS)
 
 
 @cache
@@ -75,7 +89,7 @@ def multiplying(finish: Any) -> Any:
     """Return the function that multiplies 32 filters with 32 pixels, or with the last 16."""
 
     @block
-    def multiply(record, unit, memory, filters, tile, part, waiting):
+    def multiply(record, unit, memory, filters, tiles, part, waiting):
         """Leave the sums of a segment in memory; meanwhile, finish those that wait there.
 
         What multiplies matrices would stand idle, if sums were finished by themselves (a tenth of
@@ -85,36 +99,36 @@ def multiplying(finish: Any) -> Any:
         The arguments:
             record, unit, memory: the program's, and the thread's scratch.
             filters: address of the first step's tiles; those of the next one follow.
-            tile: number of the first 16 positions.
+            tiles: number of the first 16 positions, and how many tiles the block has.
             part: the segment's first step, and how many there are; without any, no products.
             waiting: what `finish` is told of the sums that wait: first a tile, or -1 for none.
         """
         plan = fields(record + _RECORD, Pieces)
+        tile, count = tiles
         entry = plan.tiles + tile * ENTRY
-        is_whole = tile + 1 < plan.number_of_tiles
+        is_whole = tile + 1 < count
         pixels = memory + plan.pieces + load_number(np.int64, entry)
         others = memory + plan.pieces + load_number(np.int64, entry + is_whole * ENTRY)
         first, steps = part
         row, places = plan.pair_row, plan.steps + first * 8
         clear_sums()
         # Sums are finished late, when they have long been stored: at once takes 3 % longer.
-        count = max(4, 2 * steps)
-        late = count - 4
-        for i in range(count):
+        late = max(4, 2 * steps) - 4
+        for i in range(late + 4):
             step = i if i < steps else i - steps
             if i < 2 * steps:
                 place = load_number(np.int64, places + step * 8)
-                tiles = filters + step * STEP_BYTES + LARGEST
-                more, piece = tiles + TILE, -2 * TILE
+                largest = filters + step * STEP_BYTES + LARGEST
+                more, piece = largest + TILE, -2 * TILE
                 one, other = pixels + place, others + place
                 if i < steps and is_whole:
-                    add_products(tiles, more, 64, piece, one, other, row, 2, 0)
+                    add_products(largest, more, 64, piece, one, other, row, 2, 0)
                 elif i < steps:
-                    add_products(tiles, more, 64, piece, one, other, row, 1, 0)
+                    add_products(largest, more, 64, piece, one, other, row, 1, 0)
                 elif is_whole:
-                    add_products(tiles, more, 64, piece, one, other, row, 2, 1)
+                    add_products(largest, more, 64, piece, one, other, row, 2, 1)
                 else:
-                    add_products(tiles, more, 64, piece, one, other, row, 1, 1)
+                    add_products(largest, more, 64, piece, one, other, row, 1, 1)
             if i >= late and waiting[0] >= 0:
                 finish(record, unit, memory, waiting, i - late)
         store_sums(memory + plan.made, memory + plan.made + 2 * TILE)
