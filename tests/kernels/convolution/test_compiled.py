@@ -127,8 +127,10 @@ def hot_loop(lines: list[str]) -> list[str]:
     ("function", "sums"),
     [
         (tiles.across_filters(np.float32, 32, 14), 28),
-        (tiles.across_pixels(np.float32, 64, 6, False), 24),
-        (tiles.across_pixels(np.float32, 64, 6, True), 24),
+        (tiles.across_pixels(np.float32, tiles.Tile(False, 64, 6)), 24),
+        (tiles.across_pixels(np.float32, tiles.Tile(False, 64, 6, flattened=True)), 24),
+        (tiles.across_pixels(np.float32, tiles.Tile(False, 32, 12, packed=True)), 24),
+        (tiles.across_pixels(np.float32, tiles.Tile(False, 32, 8, packed=True, flat=True)), 16),
         (program.summing(np.float32, 32, 12, 0), 24),
         (program.summing(np.float32, 32, 14, 0), 28),
         (program.summing(np.float32, 32, 3, 1), 6),

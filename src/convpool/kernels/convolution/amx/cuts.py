@@ -103,8 +103,11 @@ class AmxCuts(SharingCuts):
         return Blocking(False, _VECTOR, FILTERS, rows, columns, chunk, blocks, whole)
 
     def _evenly(self, total: int, most: int) -> int:
-        """Return the size of pieces of about one size, of `most` at most."""
-        return -(-total // min(total, up(-(-total // max(1, most)), self.multiple)))
+        """Return the size of pieces of about one size, of `most` at most, in a fitting number."""
+        size = even(total, most)
+        while size > 1 and -(-total // size) % self.multiple:
+            size -= 1
+        return even(total, size)
 
     def pays(self, *, packs: bool) -> bool:
         """Tell whether it is faster than multiplying and adding, weights packed in the call or not.
