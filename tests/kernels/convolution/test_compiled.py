@@ -100,7 +100,8 @@ needs_avx512 = pytest.mark.skipif(registers() != (64, 32), reason="about AVX-512
 def assembly(function: Any) -> list[str]:
     """Compile a function of tiles and return its instructions."""
     code = function.py_func.__code__
-    kinds = {"slope": types.float32, "ceiling": types.float32}
+    line = types.UniTuple(types.intp, 3)
+    kinds = {"slope": types.float32, "ceiling": types.float32, "coming": line}
     signature = tuple(
         types.boolean if name.startswith(("is_", "fresh")) else kinds.get(name, types.intp)
         for name in code.co_varnames[: code.co_argcount]

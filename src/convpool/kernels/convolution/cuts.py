@@ -122,7 +122,10 @@ class Cuts:
     @property
     def pitch(self) -> int:
         """Numbers from row to row of the panel."""
-        return int(self.blocking.columns + self.problem.horizontal.extent)
+        way = self.blocking
+        # The last block of pixels read in place may end up to a line later than the others.
+        more = _LINE // self.problem.itemsize if way.packed and self.problem.taps == 1 else 0
+        return int(way.columns + self.problem.horizontal.extent + more)
 
     @cached_property
     def channel_gap(self) -> int:

@@ -134,6 +134,7 @@ def across_pixels(number: Any, form: Tile) -> Any:
         is_last,
         chosen,
         coming,
+        skip,
     ):
         """Leave the sums of rows of tiles in the output, on top of those of earlier products.
 
@@ -153,14 +154,15 @@ def across_pixels(number: Any, form: Tile) -> Any:
             chosen: address of the bits of all tiles, then of the distances of their outputs.
             coming: of one channel, addresses of the first and of the last line that are needed
                 soon, then bytes to the next channel; if products are channels.
+            skip: how many pixels the first tile leaves to the second, if products are channels.
         """
         if flattened:
             columns, rows = (rows - 1) * (panel_row // item) + columns, 1
-        tiles = -(-columns // lanes)
+        tiles = -(-(columns + skip) // lanes)
         bends = slope != 1 or ceiling != np.inf
         for y in range(rows):
             for number_of_tile in range(tiles):
-                x = number_of_tile * lanes
+                x = max(0, number_of_tile * lanes - skip)
                 place = panel + y * panel_row + x * item
                 tile = zeros(number, lanes, count)
                 filters = rows_at(weights, filter_row, last, count)
@@ -182,7 +184,7 @@ def across_pixels(number: Any, form: Tile) -> Any:
                     width = chosen + number_of_tile * mask
                 else:
                     target = output + y * output_row + x * item
-                    width = columns - x
+                    width = min(columns, (number_of_tile + 1) * lanes - skip) - x
                 if not is_first:
                     tile = add(tile, target, plane, last, width)
                 if is_last:

@@ -117,6 +117,7 @@ def _multiplying(number: Any, tile: tuple[int, int]) -> Any:
                         False,
                         0,
                         (0, 0, 0),
+                        0,
                     )
 
     return multiply
