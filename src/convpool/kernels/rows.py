@@ -135,6 +135,33 @@ def every(_context, vector, step, lanes):
 
 
 @intrinsic(prefer_literal=True)
+def store_dealt(_context, vector, step, _address, _distance, _width):
+    """Store a vector's lanes as `step` rows: lane l to row l % step, at address + row * distance.
+
+    Of each row, no more than `width` lanes.
+    """
+
+    def generate(context, builder, _signature, values):
+        row = Vector(vector.dtype, vector.lanes // step.literal_value)
+        mask = inside(builder, I64(0), values[4], row.lanes)
+        for first in range(step.literal_value):
+            chosen = range(first, vector.lanes, step.literal_value)
+            place = builder.add(values[2], builder.mul(values[3], I64(first)))
+            call(
+                builder,
+                f"llvm.masked.store.{row.suffix}.p0",
+                ir.VoidType(),
+                shuffle(builder, values[0], list(chosen)),
+                pointer(builder, place, row),
+                I32(row.itemsize),
+                mask,
+            )
+        return context.get_dummy_value()
+
+    return types.void(vector, step, *(types.intp,) * 3), generate
+
+
+@intrinsic(prefer_literal=True)
 def rows_at(_context, _address, _step, _last, count):
     """Return `count` addresses: address + r * step, and for r after the last that of the last."""
     places = types.UniTuple(types.intp, count.literal_value)

@@ -100,6 +100,27 @@ def test_bound_or_not_and_any_order_of_memory(name: str) -> None:
 
 
 @pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("channels", [32, 130])  # one chunk in whole blocks, and several in others
+def test_wherever_in_a_line_the_images_begin(channels: int) -> None:
+    spec = Conv2dSpec(channels, 16, 1)
+    images, weight, residual = (
+        noise((2, channels, 64, 64)),
+        noise(spec.weight_shape),
+        noise((2, 16, 64, 64)),
+    )
+    bound = bind(spec, weight, activation="relu")
+    whole = bound(images, residual=residual)
+    check(Case(spec, images, weight, None, residual=residual, activation=bound.activation), whole)
+    memory = np.zeros(images.size + 32, np.float32)
+    for distance in (0, 1, 15):
+        first = -memory.ctypes.data % 64 // 4 + distance
+        same = memory[first : first + images.size].reshape(images.shape)
+        same[...] = images
+        assert bound(same, residual=residual).tobytes() == whole.tobytes()
+        assert bound(same[1:], residual=residual[1:]).tobytes() == whole[1:].tobytes()
+
+
+@pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_other_types(dtype: str) -> None:
     for name in ("across filters", "flattened", "phases"):

@@ -102,7 +102,8 @@ needs_avx512 = pytest.mark.skipif(registers() != (64, 32), reason="about AVX-512
 def assembly(function: Any) -> list[str]:
     """Compile a function of tiles as if it were a program, and return its instructions."""
     code = function.py_func.__code__
-    kinds = {"slope": types.float32, "ceiling": types.float32}
+    line = types.UniTuple(types.intp, 3)
+    kinds = {"slope": types.float32, "ceiling": types.float32, "coming": line}
     signature = tuple(
         types.boolean if name.startswith(("is_", "fresh")) else kinds.get(name, types.intp)
         for name in code.co_varnames[: code.co_argcount]
@@ -130,8 +131,10 @@ def hot_loop(lines: list[str]) -> list[str]:
     ("function", "sums"),
     [
         (tiles.across_filters(np.float32, 32, 14), 28),
-        (tiles.across_pixels(np.float32, 64, 6, False), 24),
-        (tiles.across_pixels(np.float32, 64, 6, True), 24),
+        (tiles.across_pixels(np.float32, tiles.Tile(False, 64, 6)), 24),
+        (tiles.across_pixels(np.float32, tiles.Tile(False, 64, 6, flattened=True)), 24),
+        (tiles.across_pixels(np.float32, tiles.Tile(False, 32, 12, packed=True)), 24),
+        (tiles.across_pixels(np.float32, tiles.Tile(False, 32, 8, packed=True, flat=True)), 16),
         (program.summing(np.float32, 32, 12, 0), 24),
         (program.summing(np.float32, 32, 14, 0), 28),
         (program.summing(np.float32, 32, 3, 1), 6),

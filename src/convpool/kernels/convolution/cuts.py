@@ -15,6 +15,7 @@ from convpool.kernels.convolution import forward
 from convpool.kernels.convolution.blocking import Blocking, Machine, Problem, block, cycles, up
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
+from convpool.kernels.convolution.tiles import Tile
 from convpool.kernels.jit import Program
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
 
@@ -56,9 +57,9 @@ class Cuts:
 
     @cached_property
     def packing(self) -> tuple[int, int]:
-        """What the order of packed weights depends on; across pixels they stay as they are."""
+        """What the order of packed weights depends on; else they stay as they are."""
         way = self.blocking
-        return (way.filters, way.channels) if way.across_filters else (0, 0)
+        return (way.filters, way.channels) if way.across_filters or way.packed else (0, 0)
 
     @cached_property
     def tables(self) -> dict[str, Array]:
@@ -123,7 +124,10 @@ class Cuts:
     @property
     def pitch(self) -> int:
         """Numbers from row to row of the panel."""
-        return int(self.blocking.columns + self.problem.horizontal.extent)
+        way = self.blocking
+        # The last block of pixels read in place may end up to a line later than the others.
+        more = _LINE // self.problem.itemsize if way.packed and self.problem.taps == 1 else 0
+        return int(way.columns + self.problem.horizontal.extent + more)
 
     @cached_property
     def channel_gap(self) -> int:
@@ -253,21 +257,14 @@ class Cuts:
     def _program(self, reading: int) -> Program:
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
-        tile = way.lanes, way.count
-        return forward.program(
-            self.number,
-            way.across_filters,
-            tile,
-            self.planar,
-            register,
-            way.flattened,
-            (reading, self.repeats),
-        )
+        flat = self.problem.taps == 1 and not way.across_filters
+        tile = Tile(way.across_filters, way.lanes, way.count, way.flattened, way.packed, flat)
+        return forward.program(self.number, tile, self.planar, register, (reading, self.repeats))
 
     def pack(self, weight: Array) -> Array:
         """Return weights in the order in which the program reads them."""
         weight = np.ascontiguousarray(weight, self.number)
-        if not self.blocking.across_filters:
+        if self.packing == (0, 0):
             return self._in_order(weight)
         blocks = self.spec.groups * -(-self.problem.filters // self.blocking.filters)
         size = blocks * self.problem.taps * self.problem.channels * self.blocking.filters

@@ -12,7 +12,7 @@ from convpool.kernels.convolution.blocking import SEGMENT
 from convpool.kernels.convolution.finish import finishing
 from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record
-from convpool.kernels.convolution.tiles import across_filters, across_pixels
+from convpool.kernels.convolution.tiles import Tile, across_filters, across_pixels
 from convpool.kernels.jit import Program, block
 from convpool.kernels.rows import fields, load_number
 
@@ -22,24 +22,13 @@ SLOPE, CEILING = (8 * Record._fields.index(name) for name in ("slope", "ceiling"
 
 
 @cache
-def program(
-    number: Number,
-    filters_first: bool,
-    tile: tuple[int, int],
-    planar: bool,
-    register: int,
-    flattened: bool,
-    reading: Reading,
-) -> Program:
+def program(number: Number, tile: Tile, planar: bool, register: int, reading: Reading) -> Program:
     """Return the program for a tile, a way to read the input and an order of the output."""
-    variant = "forward-" + "-".join(
-        map(
-            str, (number.__name__, int(filters_first), *tile, int(planar), int(flattened), *reading)
-        )
-    )
-    if filters_first:
+    names = map(int, (*tile, planar, *reading))
+    variant = "-".join(("forward", number.__name__, *map(str, names)))
+    if tile.across_filters:
         return Program(_across_filters(number, tile, planar, register, reading), variant=variant)
-    return Program(_across_pixels(number, tile, register, flattened, reading), variant=variant)
+    return Program(_across_pixels(number, tile, register, reading), variant=variant)
 
 
 @block
@@ -63,9 +52,9 @@ def place_of(record, unit):
 
 
 def _across_filters(
-    number: Number, tile: tuple[int, int], planar: bool, register: int, reading: Reading
+    number: Number, tile: Tile, planar: bool, register: int, reading: Reading
 ) -> Any:
-    lanes, count = tile
+    lanes, count = tile.lanes, tile.count
     item = np.dtype(number).itemsize
     pixel = lanes * item
     fill = filling(number, register, *reading)
@@ -152,13 +141,29 @@ def _across_filters(
     return convolve
 
 
-def _across_pixels(
-    number: Number, tile: tuple[int, int], register: int, flattened: bool, reading: Reading
-) -> Any:
-    lanes, count = tile
+@block
+def aligned(record, source, column, item):
+    """Return a block's first position, how many it has, and how many the first tile leaves out.
+
+    Blocks are moved to where the image's lines begin: of vectors that straddle two of them, each
+    line is loaded twice, which takes up to a fifth longer.
+    """
+    plan = fields(record, Record)
+    moved = 0
+    if plan.channel_stride % 64 == 0:
+        moved = source % 64 // item
+    end = column + plan.columns - moved
+    if column + plan.columns >= plan.out_width:
+        end = plan.out_width
+    first = max(0, column - moved)
+    return first, end - first, moved if column == 0 else 0
+
+
+def _across_pixels(number: Number, tile: Tile, register: int, reading: Reading) -> Any:
+    _, lanes, count, _, packed, flat = tile
     item = np.dtype(number).itemsize
     fill = filling(number, register, *reading)
-    sum_rows = across_pixels(number, lanes, count, flattened)
+    sum_rows = across_pixels(number, tile)
 
     def convolve(record, unit, thread):
         """Make one block of the output, which holds the sums until the last products are added."""
@@ -168,6 +173,9 @@ def _across_pixels(
         source += first_group * plan.channels * plan.channel_stride
         rows = min(plan.rows, plan.out_height - row)
         columns = min(plan.columns, plan.out_width - column)
+        skip = 0
+        if packed and flat and plan.direct != 0 and plan.in_place:
+            column, columns, skip = aligned(record, source, column, item)
         output = plan.output + image * plan.output_image + row * plan.output_row
         output += column * plan.output_column
         slope = number(load_number(np.float64, record + SLOPE))
@@ -183,15 +191,15 @@ def _across_pixels(
                 here, offsets = begin + column * item, plan.direct
             else:
                 fill(record, begin, panel, groups * channels, row, column)
-            # Of one tap a channel, what the next panel is filled from is asked for meanwhile: by
-            # each block of filters a line of each channel.
-            coming, coming_step = 0, 0
-            if plan.taps == 1 and plan.direct != 0:
-                coming_step = plan.channel_stride
-                if first + channels < plan.channels:
-                    coming = begin + channels * plan.channel_stride + column * item
-                else:
-                    coming = source + (column + columns) * item
+            # Of one tap a channel, what comes next is asked for meanwhile: by each tile of each
+            # block of filters, a line of each channel.
+            coming, step = begin + channels * plan.channel_stride + column * item, plan.channel_gap
+            if first + channels == plan.channels:
+                coming = source + (column + columns) * item
+            if here != panel:
+                step = plan.channel_stride
+            last_line = coming + (columns - 1) * item
+            lines = -(-columns // lanes) * 64
             products = channels * plan.taps
             parts = max(1, -(-products // SEGMENT))
             for part in range(parts):
@@ -202,12 +210,23 @@ def _across_pixels(
                     for block_of_filters in range(first_filter, end_filter):
                         k = block_of_filters * count
                         k_of_all = group_of_all * plan.filters + k
+                        if packed:
+                            done = (group_of_all * plan.channels + first) * plan.filter_blocks
+                            done = (done + channels * block_of_filters) * plan.taps + begin
+                            weights = plan.packed + done * (count * item)
+                        else:
+                            weights = plan.packed + k_of_all * plan.filter_row
+                            weights += (first * plan.taps + begin) * item
+                        taps = offsets + begin * 8
+                        place = here + group * channels * plan.channel_gap
+                        if flat:
+                            taps = step
+                            place += begin * step
+                        line = coming + (block_of_filters - first_filter) * lines
                         sum_rows(
-                            here + group * channels * plan.channel_gap,
-                            offsets + begin * 8,
-                            plan.packed
-                            + k_of_all * plan.filter_row
-                            + (first * plan.taps + begin) * item,
+                            place,
+                            taps,
+                            weights,
                             plan.filter_row,
                             end - begin,
                             output + k_of_all * plan.output_filter,
@@ -224,8 +243,8 @@ def _across_pixels(
                             first + part == 0,
                             first + channels == plan.channels and part == parts - 1,
                             plan.chosen,
-                            coming + (block_of_filters - first_filter) * 64,
-                            coming_step,
+                            (line, last_line, plan.channel_stride),
+                            skip if here != panel else 0,
                         )
 
     return convolve

@@ -20,8 +20,10 @@ from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.panel import (
     BY_EVERY_FOURTH,
     BY_EVERY_SECOND,
+    BY_FOUR,
     BY_NUMBER,
     BY_SQUARE,
+    BY_TWO,
     BY_VECTOR,
 )
 from convpool.kernels.convolution.record import SLOPE, tell
@@ -97,6 +99,8 @@ class Convolution:
                 self._short = short
                 self._packs_short = self._is_fastest(short[True], packs=True)
         reading = {1: BY_VECTOR, 2: BY_EVERY_SECOND, 4: BY_EVERY_FOURTH}
+        if horizontal.stride > 1 and len(horizontal.residues) == horizontal.stride:
+            reading = {2: BY_TWO, 4: BY_FOUR}
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
         self._products = prod((spec.groups, filters, channels, problem.taps))
         self._products *= vertical.longest * horizontal.longest

@@ -23,7 +23,7 @@ from convpool.kernels.rows import (
     load_number,
     load_rows,
     store,
-    store_all,
+    store_dealt,
     store_number,
     store_rows,
     transpose,
@@ -31,9 +31,11 @@ from convpool.kernels.rows import (
 from convpool.kernels.simd import SUM, load_row
 from convpool.kernels.sums import zeros
 
-BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND, BY_EVERY_FOURTH, BY_SQUARE = range(5)
+BY_NUMBER, BY_VECTOR, BY_EVERY_SECOND, BY_EVERY_FOURTH, BY_SQUARE, BY_TWO, BY_FOUR = range(7)
 """How a row is copied: number by number; by vectors of pixels, of which each lane, every second or
-every fourth; by squares of pixels and channels, where the channels are neighbours in memory."""
+every fourth; by squares of pixels and channels, where the channels are neighbours in memory; by
+vectors that are dealt out to two or four grids, whose residues are all that the stride has."""
+_DEALT = {BY_TWO: 2, BY_FOUR: 4}
 Reading = tuple[int, int]
 """How a row is copied, and whether padding repeats pixels."""
 
@@ -49,12 +51,15 @@ def filling(number: Any, lanes: int, reading: int, repeats: int) -> Any:
         repeats: whether padding repeats pixels.
     """
     item = np.dtype(number).itemsize
+    dealt = _DEALT.get(reading, 1)
     clear = _clearing(number, lanes)
     copy_numbers = _by_number(number)
     if reading == BY_NUMBER:
         copy_row = copy_numbers
     elif reading == BY_SQUARE:
         copy_row = _by_square(number, lanes)
+    elif reading in _DEALT:
+        copy_row = _by_dealing(number, _DEALT[reading], lanes)
     else:
         copy_row = _by_vector(number, {BY_VECTOR: 1, BY_EVERY_SECOND: 2}.get(reading, 4), lanes)
 
@@ -73,25 +78,29 @@ def filling(number: Any, lanes: int, reading: int, repeats: int) -> Any:
         gap = plan.channel_gap // item
         clear(panel + filled * item, gap - filled, channels, plan.channel_gap)
         clear(panel + channels * plan.channel_gap, plan.slack // item, 1, 0)
-        target = panel
-        for slot_y in range(plan.slots_y):
+        of_row, of_grid = plan.pitch * item, plan.panel_rows * plan.pitch * item
+        for grid in range(0, plan.slots_y * plan.slots_x, dealt):
+            slot_y, slot_x = divmod(grid, plan.slots_x)
             below = load_number(np.int64, plan.residues + slot_y * 8) + row * plan.stride_y
-            for slot_x in range(plan.slots_x):
-                first = load_number(np.int64, plan.residues + (plan.slots_y + slot_x) * 8)
-                first += column * plan.stride_x
-                for q in range(plan.panel_rows):
-                    place = below + q * plan.stride_y
-                    from_row = -1
-                    if place < plan.padded_rows:
-                        from_row = load_number(np.int64, plan.source_rows + place * 8)
-                    source = image + from_row * plan.row_stride
-                    if from_row < 0 or reading == BY_SQUARE:
-                        clear(target, plan.pitch, channels, plan.channel_gap)
-                    if from_row >= 0:
-                        copy_row(record, source, target, channels, first, 0)
-                        if repeats and reading != BY_NUMBER:
-                            copy_numbers(record, source, target, channels, first, 1)
-                    target += plan.pitch * item
+            first = load_number(np.int64, plan.residues + (plan.slots_y + slot_x) * 8)
+            first += column * plan.stride_x
+            for q in range(plan.panel_rows):
+                target = panel + grid * of_grid + q * of_row
+                place = below + q * plan.stride_y
+                from_row = -1
+                if place < plan.padded_rows:
+                    from_row = load_number(np.int64, plan.source_rows + place * 8)
+                source = image + from_row * plan.row_stride
+                if from_row < 0 or reading == BY_SQUARE:
+                    for other in range(dealt):
+                        there = target + other * of_grid
+                        clear(there, plan.pitch, channels, plan.channel_gap)
+                if from_row >= 0:
+                    copy_row(record, source, target, channels, first, 0)
+                    if repeats and reading != BY_NUMBER:
+                        for other in range(dealt):
+                            there = target + other * of_grid
+                            copy_numbers(record, source, there, channels, first + other, 1)
 
     return fill
 
@@ -102,10 +111,11 @@ def _clearing(number: Any, lanes: int) -> Any:
 
     @block
     def clear(target, pitch, channels, gap):
-        """Put zeros in a row of each channel."""
+        """Put zeros in a row of each channel, and nowhere else: others may lie behind it."""
         for channel in range(channels):
             for i in range(0, pitch, lanes):
-                store_all(zeros(number, lanes, 1), target + channel * gap + i * item, 0)
+                place = target + channel * gap + i * item
+                store_rows(zeros(number, lanes, 1), place, 0, 0, pitch - i)
 
     return clear
 
@@ -191,3 +201,31 @@ def _by_vector(number: Any, step: int, lanes: int) -> Any:
                     there += gap
 
     return copy_vectors
+
+
+@cache
+def _by_dealing(number: Any, step: int, lanes: int) -> Any:
+    item = np.dtype(number).itemsize
+    wide = step * lanes
+
+    @block
+    def deal_vectors(record, source, target, channels, first, _only_padding):
+        """Copy a row of each channel to as many grids as the stride: a vector of pixels to all.
+
+        Picked for each grid by itself, the pixels would be loaded as often. No row is written
+        beyond its end, since the next grid's first one was there before.
+        """
+        plan = fields(record, Record)
+        width, of_channel, gap = plan.width, plan.channel_stride, plan.channel_gap
+        of_grid = plan.panel_rows * plan.pitch * item
+        column = first + plan.lowest_x
+        for i in range(0, plan.pitch, lanes):
+            pixel = column + i * step
+            here, there = source + pixel * item, target + i * item
+            for _ in range(channels):
+                pixels = load_row(number, here, pixel, width, wide, SUM)
+                store_dealt(pixels, step, there, of_grid, plan.pitch - i)
+                here += of_channel
+                there += gap
+
+    return deal_vectors

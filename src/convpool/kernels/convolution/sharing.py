@@ -27,11 +27,17 @@ class SharingCuts(Cuts):
 
     def work(self, batch: int, threads: int) -> tuple[Array, int]:
         """Share the filters where there are too few blocks; each share turns the input."""
-        units = batch * self.units
-        if units % threads == 0 or units >= 4 * threads:
+        units, shares = batch * self.units, self.shares(batch, threads)
+        if shares == 1:
             return self.record, units
-        shares = min(threads, self.blocking.filter_blocks)
         record = self.record.copy()
         held = -(-self.blocking.filter_blocks // shares)
         record[Record._fields.index("held")] = held
         return record, units * -(-self.blocking.filter_blocks // held)
+
+    def shares(self, batch: int, threads: int) -> int:
+        """Return among how many units the blocks of filters are shared, for a block of pixels."""
+        units = batch * self.units
+        if units % threads == 0 or units >= 4 * threads:
+            return 1
+        return min(threads, self.blocking.filter_blocks)

@@ -4,7 +4,7 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,18 @@ from convpool.kernels.sums import (
     multiply_add_rows,
     zeros,
 )
+
+
+class Tile(NamedTuple):
+    """What is held in registers, and how a program comes by it: see `Blocking`."""
+
+    across_filters: bool
+    lanes: int
+    count: int
+    flattened: bool = False
+    packed: bool = False
+    flat: bool = False
+    """Whether a product is a channel, so that taps lie at one distance from each other."""
 
 
 @cache
@@ -88,12 +100,13 @@ def across_filters(number: Any, lanes: int, count: int) -> Any:
 
 
 @cache
-def across_pixels(number: Any, lanes: int, count: int, flattened: bool) -> Any:
-    """Return the function that sums tiles of `lanes` pixels by `count` filters into the output.
+def across_pixels(number: Any, form: Tile) -> Any:
+    """Return the function that sums tiles of pixels by filters into the output.
 
-    If `flattened`, the tiles run on from row to row of the panel; of what lies between the rows,
-    bits say that it isn't stored.
+    If they are flattened, the tiles run on from row to row of the panel; of what lies between the
+    rows, bits say that it isn't stored.
     """
+    _, lanes, count, flattened, packed, flat = form
     item = np.dtype(number).itemsize
     mask = lanes // 8
     add = add_expanded if flattened else add_rows
@@ -121,14 +134,14 @@ def across_pixels(number: Any, lanes: int, count: int, flattened: bool) -> Any:
         is_last,
         chosen,
         coming,
-        coming_step,
+        skip,
     ):
         """Leave the sums of rows of tiles in the output, on top of those of earlier products.
 
         The arguments:
-            panel, offsets, products: as above.
+            panel, offsets, products: as above; `offsets` is the distance of taps if that is one.
             weights: address of the first product of the first filter; the next one's follow.
-            filter_row: bytes from filter to filter of the weights.
+            filter_row: bytes from filter to filter of the weights, if they aren't packed.
             output: address of the first output of the first filter.
             rows, columns: of positions.
             last: the last of the filters that there are.
@@ -138,31 +151,40 @@ def across_pixels(number: Any, lanes: int, count: int, flattened: bool) -> Any:
             residual: distance of the residual from the output, 0 if there is none.
             slope, ceiling: of the activation.
             is_first, is_last: whether there are no earlier products, and no later ones.
-            coming, coming_step: address of a line that is needed soon, and from each to the next.
             chosen: address of the bits of all tiles, then of the distances of their outputs.
+            coming: of one channel, addresses of the first and of the last line that are needed
+                soon, then bytes to the next channel; if products are channels.
+            skip: how many pixels the first tile leaves to the second, if products are channels.
         """
         if flattened:
             columns, rows = (rows - 1) * (panel_row // item) + columns, 1
-        tiles = -(-columns // lanes)
+        tiles = -(-(columns + skip) // lanes)
         bends = slope != 1 or ceiling != np.inf
         for y in range(rows):
             for number_of_tile in range(tiles):
-                x = number_of_tile * lanes
+                x = max(0, number_of_tile * lanes - skip)
                 place = panel + y * panel_row + x * item
                 tile = zeros(number, lanes, count)
                 filters = rows_at(weights, filter_row, last, count)
+                line = min(coming[0] + number_of_tile * 64, coming[1])
                 for product in range(products):
-                    tap = place + load_number(np.int64, offsets + product * 8)
-                    prefetch(coming + product * coming_step)
+                    if flat:
+                        tap = place + product * offsets
+                        prefetch(line + product * coming[2])
+                    else:
+                        tap = place + load_number(np.int64, offsets + product * 8)
                     pixels = load(number, tap, lanes)
-                    tile = multiply_add_rows(tile, pixels, filters, product * item)
+                    if packed:
+                        tile = multiply_add(tile, pixels, weights + product * (count * item))
+                    else:
+                        tile = multiply_add_rows(tile, pixels, filters, product * item)
                 if flattened:
                     where = chosen + tiles * mask + number_of_tile * 8
                     target = output + load_number(np.int64, where)
                     width = chosen + number_of_tile * mask
                 else:
                     target = output + y * output_row + x * item
-                    width = columns - x
+                    width = min(columns, (number_of_tile + 1) * lanes - skip) - x
                 if not is_first:
                     tile = add(tile, target, plane, last, width)
                 if is_last:

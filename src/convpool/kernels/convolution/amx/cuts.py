@@ -50,6 +50,8 @@ class AmxCuts(SharingCuts):
 
     most: int
     """Bytes of a block's pixels, if there can be so few."""
+    multiple: int
+    """What the number of blocks is a multiple of, if there can be so many."""
     splits: bool = False
     """Whether weights come as they are, and are split where they are needed, in each block."""
 
@@ -84,14 +86,14 @@ class AmxCuts(SharingCuts):
         fitting = self.most // (self.rows_of_products * 2 * PIECES) // slots  # positions
         columns = horizontal.longest
         if vertical.longest == 1:  # a plane of pixels that don't meet is one long row
-            columns = even(columns, min(max(fitting, FILTERS), _POSITIONS))
+            columns = self._evenly(columns, min(max(fitting, FILTERS), _POSITIONS))
+            columns = min(horizontal.longest, up(columns, _VECTOR))
         elif (1 + extent) * (columns + horizontal.extent) > max(fitting, 2 * _POSITIONS // slots):
             columns = even(columns, max(2 * FILTERS, fitting // (1 + extent) - horizontal.extent))
-        if columns < horizontal.longest:
             columns = min(horizontal.longest, up(columns, FILTERS))
         pitch = columns + horizontal.extent
         rows = max(1, min(_POSITIONS // columns, fitting // pitch - extent))
-        rows = even(vertical.longest, rows)
+        rows = self._evenly(vertical.longest, rows)
         chunk = self.problem.channels
         if not self.folded:
             panel = (rows + vertical.extent) * pitch * slots * _FLOAT
@@ -100,6 +102,13 @@ class AmxCuts(SharingCuts):
         whole = whole and (self.planar or self.problem.phases > 1)
         blocks = -(-self.problem.filters // FILTERS)
         return Blocking(False, _VECTOR, FILTERS, rows, columns, chunk, blocks, whole)
+
+    def _evenly(self, total: int, most: int) -> int:
+        """Return the size of pieces of about one size, of `most` at most, in a fitting number."""
+        size = even(total, most)
+        while size > 1 and -(-total // size) % self.multiple:
+            size -= 1
+        return even(total, size)
 
     def pays(self, *, packs: bool) -> bool:
         """Tell whether it is faster than multiplying and adding, weights packed in the call or not.
@@ -142,29 +151,66 @@ class AmxCuts(SharingCuts):
         each = 0.4 if self.folded or self.problem.taps == 1 else 1.2
         return each * self._weights * self.blocks
 
-    @cached_property
+    @property
     def cycles(self) -> float:
-        """About how many cycles an image's group takes.
+        """About how many cycles an image's group takes, with a call's own.
 
-        Fitted to 60 layers: 27 an instruction of 16 filters, with what loads its operands; 180 to
-        finish a tile of sums; 0.7 to copy a number into the panel, and 0.7 to split it there, or
-        0.85 in the image; 0.04 a byte of weights that outgrow the second cache, and 0.1 one of
-        pixels, for each block of filters; 1,100 to begin a block. That was right to 10 % for half
-        of the layers, and to 25 % for all but two. A call takes 6,000 more.
+        Fitted to 60 layers: that was right to 10 % for half of them, and to 25 % for all but two.
         """
-        problem = self.problem
-        halves = up(problem.filters, 8) / ROWS
-        cycles = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 27 + 180)
-        cycles += (0.85 if self.is_plain else 0.7) * self.rows_of_products * self.width + 1100
+        way, width = self.blocking, up(self.problem.horizontal.longest, _VECTOR)
+        blocks = width / up(way.columns, _VECTOR)  # the last ones are smaller
+        blocks *= self.problem.vertical.longest / way.rows
+        return (self._reading + self._multiplying) * blocks + self._call
+
+    def cycles_on(self, threads: int) -> float:
+        """Return about how many cycles an image takes on some threads, as `work` shares it out.
+
+        110 more a filter, where two threads write to one line of it.
+        """
+        if threads == 1:
+            return self.spec.groups * (self.cycles - self._call) + self._call
+        units, shares = self.spec.groups * self.blocks, self.shares(1, threads)
+        held = -(-self.blocking.filter_blocks // shares)
+        rounds = -(-units * -(-self.blocking.filter_blocks // held) // threads)
+        filters = self._multiplying * held / self.blocking.filter_blocks
+        lines = 110 * self.problem.filters if shares == 1 and self.spec.groups == 1 else 0
+        return rounds * (self._reading + filters) + lines + self._call
+
+    @property
+    def _call(self) -> int:
+        return 6_000
+
+    @cached_property
+    def _reading(self) -> float:
+        """About how many cycles a block's pixels take.
+
+        0.7 to copy a number into the panel, and 0.7 to split it there, or 0.85 in the image; 1,100
+        to begin.
+        """
+        cycles = (0.85 if self.is_plain else 0.7) * self.rows_of_products * self.width + 1100
         if not self.is_plain:
-            cycles += 0.7 * problem.channels * self.channel_gap / _FLOAT
+            cycles += 0.7 * self.problem.channels * self.channel_gap / _FLOAT
+        return cycles
+
+    @cached_property
+    def _multiplying(self) -> float:
+        """About how many cycles the products of a block take.
+
+        27 an instruction of 16 filters, with what loads its operands; 180 to finish a tile of sums;
+        0.04 a byte of weights that outgrow the second cache.
+        """
+        halves = up(self.problem.filters, 8) / ROWS
+        cycles = self.number_of_tiles * halves * (self.steps * _PRODUCTS * 27 + 180)
         if self.weights_bytes > _SECOND_CACHE:
             cycles += 0.04 * self.weights_bytes
-        return (cycles + self.beyond_cache) * self.blocks + 6_000
+        return cycles + self.beyond_cache
 
     @property
     def beyond_cache(self) -> float:
-        """About how many cycles a block's pixels take more, where they outgrow the second cache."""
+        """About how many cycles pixels that outgrow the second cache take more: 0.1 a byte.
+
+        That is for each block of filters.
+        """
         is_large = self.pieces > _SECOND_CACHE
         return 0.1 * self.pieces * self.blocking.filter_blocks if is_large else 0.0
 

@@ -27,25 +27,34 @@ class PhasedCuts(AmxCuts):
     The sums of a row of phases wait in the scratch until the row can be written as a whole.
     """
 
-    @cached_property
-    def cycles(self) -> float:
-        """About how many cycles an image's group takes.
+    @property
+    def _call(self) -> int:
+        return 8_000
 
-        Fitted to 30 layers, on the scale of `blocking.cycles`, which says 0.8 of what is measured.
+    @cached_property
+    def _reading(self) -> float:
+        """About how many cycles a block's pixels take: numbers are copied, and split, in 0.6 each.
+
+        Fitted to 30 layers as `_multiplying`, on the scale of `blocking.cycles`, which says 0.8 of
+        what is measured.
+        """
+        copied = self.problem.channels * self.channel_gap / _FLOAT
+        return 0.6 * (self.rows_of_products * self.width + copied) + 900
+
+    @cached_property
+    def _multiplying(self) -> float:
+        """About how many cycles the products of a block take.
+
         A step of 32 positions waits for pixels, however few the filters; less where their tiles
-        begin with lines of the cache. Numbers are copied, and split, in 0.6 each; outputs are
-        written in 1.
+        begin with lines of the cache. Outputs are written in 1.
         """
         problem, way = self.problem, self.blocking
         vertical, horizontal = problem.vertical, problem.horizontal
         filters = way.filter_blocks * _STEP_CYCLES + 6.6 * up(problem.filters, 8)
         if all((places % _LINE == 0).all() for _, places in self.taps):
             filters -= way.filter_blocks * _IN_LINES
-        reading = self.rows_of_products * self.width + problem.channels * self.channel_gap / _FLOAT
         outputs = way.rows * vertical.step * way.columns * horizontal.step * problem.filters
-        cycles = -(-self.number_of_tiles // 2) * self.steps * filters
-        cycles += 0.6 * reading + outputs + 900 + self.beyond_cache
-        return cycles * self.blocks + 8_000
+        return -(-self.number_of_tiles // 2) * self.steps * filters + outputs + self.beyond_cache
 
     @cached_property
     def _counts(self) -> Array:

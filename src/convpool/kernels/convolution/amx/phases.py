@@ -45,6 +45,7 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading, step: int) 
         memory = plan.scratch + thread * plan.scratch_bytes
         has_tiny = read(record, unit, memory)
         clear(record, memory)
+        tiles = more.number_of_tiles
         for number_of_block in range(first, end):
             is_last = number_of_block + 1 == plan.filter_blocks
             if number_of_block == first or is_last:
@@ -65,11 +66,12 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading, step: int) 
                     for done in range(0, steps, segment):
                         filters = weights + (begin + done) * STEP_BYTES
                         part = begin + done, min(segment, steps - done)
-                        for tile in range(0, more.number_of_tiles, 2):
-                            multiply(record, unit, memory, (filters, 0, 0, 0), tile, part, waiting)
+                        for tile in range(0, tiles, 2):
+                            these = tile, tiles
+                            multiply(record, unit, memory, (filters, 0, 0, 0), these, part, waiting)
                             waiting = tile, place, done
                 if waiting[0] >= 0:
-                    multiply(record, unit, memory, (0, 0, 0, 0), 0, (0, 0), waiting)
+                    multiply(record, unit, memory, (0, 0, 0, 0), (0, tiles), (0, 0), waiting)
                 write(record, unit, memory, number_of_block, row_phase)
         release()
 

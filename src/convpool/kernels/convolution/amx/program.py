@@ -10,6 +10,7 @@ import numpy as np
 
 from convpool.kernels.amx import (
     PIECES,
+    ROWS,
     TILE,
     add_products,
     clear_sums,
@@ -55,7 +56,7 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
         has_tiny = read(record, unit, memory)
         for line in range(0, MADE, 64):  # of filters that there aren't, nothing is ever stored
             store_all(zeros(number, lanes, 1), memory + more.made + line, 0)
-        waiting = -1, 0, 0
+        waiting, tiles = (-1, 0, 0), tiles_of(record, unit)
         for number_of_block in range(first, end):
             is_last = number_of_block + 1 == plan.filter_blocks
             if number_of_block == first or is_last:
@@ -76,15 +77,28 @@ def program(number: Any, planar: bool, lanes: int, reading: Reading | None) -> P
             for step in range(0, more.number_of_steps, more.segment):
                 filters = memory + more.filters if more.weights else weights + step * STEP_BYTES
                 part = step, min(more.segment, more.number_of_steps - step)
-                for tile in range(0, more.number_of_tiles, 2):
+                for tile in range(0, tiles, 2):
                     there = filters, source * (tile == 0), left, checks
-                    multiply(record, unit, memory, there, tile, part, waiting)
+                    multiply(record, unit, memory, there, (tile, tiles), part, waiting)
                     waiting = tile, number_of_block, step
-        multiply(record, unit, memory, (0, 0, 0, 0), 0, (0, 0), waiting)
+        multiply(record, unit, memory, (0, 0, 0, 0), (0, tiles), (0, 0), waiting)
         release()
 
     variant = "-".join(map(str, (number.__name__, int(planar), *(reading or ("in-place",)))))
     return Program(convolve, variant=f"amx-{variant}")
+
+
+@block
+def tiles_of(record, unit):
+    """Return how many tiles of 16 positions lie in a unit's block: in the last one, fewer."""
+    plan = fields(record, Record)
+    more = fields(record + _RECORD, Pieces)
+    _, _, _, _, _, row, column = place_of(record, unit)
+    rows = min(plan.rows, plan.out_height - row) - 1
+    columns = min(plan.columns, plan.out_width - column)
+    if more.flattened:
+        return -(-(rows * plan.pitch + columns) // ROWS)
+    return rows * -(-plan.columns // ROWS) + -(-columns // ROWS)
 
 
 @cache
@@ -96,7 +110,7 @@ def multiplying(number: Any, finish: Any, *, splits: bool) -> Any:
     split = splitting_weights(number)
 
     @block
-    def multiply(record, unit, memory, weights, tile, part, waiting):
+    def multiply(record, unit, memory, weights, tiles, part, waiting):
         """Leave the sums of a segment in memory; meanwhile, finish those that wait there.
 
         What multiplies matrices would stand idle, if sums were finished by themselves (a tenth of
@@ -108,13 +122,14 @@ def multiplying(number: Any, finish: Any, *, splits: bool) -> Any:
             weights: address of the first step's tiles; those of the next one follow. Then, if they
                 are yet to be split, that of the block's weights, else 0; how many filters there are
                 from the block's first one on; and where 1 is stored if a weight is tiny.
-            tile: number of the first 16 positions.
+            tiles: number of the first 16 positions, and how many tiles the block has.
             part: the segment's first step, and how many there are; without any, no products.
             waiting: what `finish` is told of the sums that wait: first a tile, or -1 for none.
         """
         more = fields(record + _RECORD, Pieces)
+        tile, count = tiles
         entry = more.tiles + tile * ENTRY
-        is_whole = tile + 1 < more.number_of_tiles
+        is_whole = tile + 1 < count
         pixels = memory + more.pieces + load_number(np.int64, entry)
         others = memory + more.pieces + load_number(np.int64, entry + is_whole * ENTRY)
         first, steps = part
@@ -125,26 +140,25 @@ def multiplying(number: Any, finish: Any, *, splits: bool) -> Any:
         row, places = more.pair_row, more.steps + first * 8
         clear_sums()
         # Sums are finished late, when they have long been stored: at once takes 3 % longer.
-        count = max(4, 2 * steps)
-        late = count - 4
-        for i in range(count):
+        late = max(4, 2 * steps) - 4
+        for i in range(late + 4):
             step = i if i < steps else i - steps
             if i + 1 < unsplit:  # those of the next step, for which products then needn't wait
                 there = filters + (i + 1) * STEP_BYTES
                 split(more.weights, source, first + i + 1, left, there, checks)
             if i < 2 * steps:
                 place = load_number(np.int64, places + step * 8)
-                tiles = filters + step * STEP_BYTES + LARGEST
-                more_tiles, piece = tiles + TILE, -2 * TILE
+                largest = filters + step * STEP_BYTES + LARGEST
+                more_filters, piece = largest + TILE, -2 * TILE
                 one, other = pixels + place, others + place
                 if i < steps and is_whole:
-                    add_products(tiles, more_tiles, 64, piece, one, other, row, 2, 0)
+                    add_products(largest, more_filters, 64, piece, one, other, row, 2, 0)
                 elif i < steps:
-                    add_products(tiles, more_tiles, 64, piece, one, other, row, 1, 0)
+                    add_products(largest, more_filters, 64, piece, one, other, row, 1, 0)
                 elif is_whole:
-                    add_products(tiles, more_tiles, 64, piece, one, other, row, 2, 1)
+                    add_products(largest, more_filters, 64, piece, one, other, row, 2, 1)
                 else:
-                    add_products(tiles, more_tiles, 64, piece, one, other, row, 1, 1)
+                    add_products(largest, more_filters, 64, piece, one, other, row, 1, 1)
             if i >= late and waiting[0] >= 0:
                 finish(record, unit, memory, waiting, i - late)
         store_sums(memory + more.made, memory + more.made + 2 * TILE)

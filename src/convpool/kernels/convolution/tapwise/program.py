@@ -15,7 +15,7 @@ import numpy as np
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.tapwise.record import Taps
-from convpool.kernels.convolution.tiles import across_pixels
+from convpool.kernels.convolution.tiles import Tile, across_pixels
 from convpool.kernels.jit import Program, block
 from convpool.kernels.rows import (
     fields,
@@ -71,7 +71,7 @@ def program(number: Any, tile: tuple[int, int], register: int, step: int) -> Pro
 def _multiplying(number: Any, tile: tuple[int, int]) -> Any:
     lanes, count = tile
     item = np.dtype(number).itemsize
-    sum_rows = across_pixels(number, lanes, count, False)
+    sum_rows = across_pixels(number, Tile(False, lanes, count))
 
     @block
     def multiply(record, image, group, memory, begin, rows):
@@ -116,7 +116,7 @@ def _multiplying(number: Any, tile: tuple[int, int]) -> Any:
                         first == 0,
                         False,
                         0,
-                        weights,
+                        (0, 0, 0),
                         0,
                     )
 
