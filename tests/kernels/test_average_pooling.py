@@ -23,6 +23,8 @@ SETTINGS = {
     "a divisor": (AvgPool2dSpec(3, 1, 1, divisor_override=-2), (9, 20)),
     "global": (AvgPool2dSpec(7), (7, 7)),
     "large and global": (AvgPool2dSpec((30, 41)), (30, 41)),
+    "global and padded": (AvgPool2dSpec(12, 9, (3, 2)), (8, 9)),
+    "larger than the image": (AvgPool2dSpec(12, 9, (3, 2), False, False), (8, 9)),
     "large": (AvgPool2dSpec(13, 1, 6, count_include_pad=False), (13, 13)),
     "far apart": (AvgPool2dSpec((2, 3), (1, 6)), (9, 50)),
 }

@@ -67,6 +67,7 @@ def test_every_type(dtype: str, width: int) -> None:
     for same in both_layouts(images):
         assert_equals_reference(MaxPool2dSpec(3, 2, 1), same)
     assert_equals_reference(MaxPool2dSpec(3, 5, dilation=2, ceil_mode=True), images)
+    assert_equals_reference(MaxPool2dSpec((9, width)), images)
 
 
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 6e-8]
@@ -75,7 +76,12 @@ SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 6e-8]
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("special", SPECIAL)
 def test_special_values_anywhere(dtype: str, special: float) -> None:
-    specs = (MaxPool2dSpec(2), MaxPool2dSpec(3, 2, 1), MaxPool2dSpec(2, 1, dilation=2))
+    specs = (
+        MaxPool2dSpec(2),
+        MaxPool2dSpec(3, 2, 1),
+        MaxPool2dSpec(2, 1, dilation=2),
+        MaxPool2dSpec((5, 7)),
+    )
     for spec, place in itertools.product(specs, itertools.product(range(5), range(0, 7, 2))):
         images = noise((1, 2, 5, 7), dtype)
         images[0, 0] *= special == special  # zeros beside it, or NaN beside NaN

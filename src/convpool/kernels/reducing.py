@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.arithmetic import Window
-from convpool.kernels import channels_last, separable, strips
+from convpool.kernels import channels_last, separable, strips, whole_planes
 from convpool.kernels.layouts import WORTH_THREADS
 from convpool.kernels.simd import HALF, SUM
 
@@ -62,13 +62,17 @@ def over_planes(
     if divisors.alike:
         by_column[:] = divisors.columns[0]
     fixed: tuple[Any, ...] = divisors.rows[:1] if divisors.alike else divisors.rows, by_column
-    if plans[0] is None:
-        size = 4 if operations == (HALF + SUM,) else element.itemsize
+    size = 4 if operations == (HALF + SUM,) else element.itemsize
+    if whole_planes.covers(axes):
+        kernels = [whole_planes.values_kernel(size, operations[-1])]
+        tiled = False
+        shape: tuple[int, ...] = (whole_planes.run_of(axes, size),)
+    elif plans[0] is None:
         kernels = [
             separable.values_kernel(separable.Scratch(size, operation)) for operation in operations
         ]
         tiled = False
-        shape: tuple[int, ...] = (*separable.geometry(rows), *separable.geometry(columns))
+        shape = (*separable.geometry(rows), *separable.geometry(columns))
     else:
         kernels = [strips.values_kernel(plan) for plan in plans if plan]
         group_bytes = columns.size * element.itemsize * rows.stride * plans[0].group

@@ -87,47 +87,47 @@ def existing_rows(_context, _plane, _step, _first, _height, _zeros, count):
 
 
 @intrinsic(prefer_literal=True)
-def slide(_context, rows, _column, _width, weights, window, count):
+def slide(_context, rows, _column, _width, weights, down, across, count):
     """Return `count` positions' rows of sums, of each phase one after the other.
 
     `rows` are the addresses of the rows that they meet, `column` is the first one that the first
-    position meets, of `width`. `weights` are as `splats` makes them. `window` is packed: (taps
-    down, step, rest, taps across, step, rest, descending). What lies beside the rows is 0.
+    position meets, of `width`. `weights` are as `splats` makes them. `down` and `across` are
+    packed: (taps, step, rest, stride, descending). What lies beside the rows is 0.
     """
-    down, step_y, rest_y, across, step_x, rest_x, descending = unpacked(window, 7)
-    vertical = phases_of(down, step_y, rest_y, descending)
-    horizontal = phases_of(across, step_x, rest_x, descending)
+    taps_y, step_y, rest_y, stride_y, descending = unpacked(down, 5)
+    taps_x, step_x, rest_x, stride_x, _ = unpacked(across, 5)
+    vertical = phases_of(taps_y, step_y, rest_y, descending)
+    horizontal = phases_of(taps_x, step_x, rest_x, descending)
     vector, positions = weights.dtype, count.literal_value
     wide = Vector(vector.dtype, vector.lanes * step_x)
     result = types.UniTuple(wide, positions * step_y)
 
     def generate(context, builder, _signature, values):
         places, taps = (cgutils.unpack_tuple(builder, values[k]) for k in (0, 3))
-        columns = [
-            _Columns(builder, vector, builder.add(values[1], I64(place)), values[2])
-            for place in range(extent_of(horizontal) + 1)
-        ]
+        columns = _columns(
+            builder, vector, values[1], values[2], extent_of(horizontal) + 1, stride_x
+        )
         zero = ir.Constant(vector.llvm, None)
         sums = [[zero] * step_x for _ in range(result.count)]
         order = range(len(places))
         # So each sum adds up its taps in their order, as all other ways do.
         for row in reversed(order) if descending else order:
-            pixels = [column.load(places[row]) for column in columns]
+            pixels = _pixels(builder, columns, places[row], stride_x)
             for line in range(result.count):
                 position, phase = divmod(line, step_y)
                 for tap_y, place_y in vertical[phase]:
-                    if position + place_y != row:
+                    if position * stride_y + place_y != row:
                         continue
                     for part, met in enumerate(horizontal):
                         for tap_x, place_x in met:
-                            weight = taps[tap_y * across + tap_x]
+                            weight = taps[tap_y * taps_x + tap_x]
                             sums[line][part] = _multiply_add(
                                 builder, vector, weight, pixels[place_x], sums[line][part]
                             )
         made = [line[0] if step_x == 1 else _interleaved(builder, *line) for line in sums]
         return context.make_tuple(builder, result, made)
 
-    return result(rows, types.intp, types.intp, weights, window, count), generate
+    return result(rows, types.intp, types.intp, weights, down, across, count), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -165,11 +165,9 @@ def correlate(_context, sums, gradient, rows, _column, widths, window, shape):
         # Of what no gradient meets, even infinity mustn't be seen.
         counted = builder.mul(left, I64(stride_x))
         met = inside(builder, I64(0), counted, wide.lanes)
-        columns = []
-        for first in range(0, across, stride_x):
-            column = _Columns(builder, wide, builder.add(values[3], I64(first)), width)
+        columns = _columns(builder, vector, values[3], width, across, stride_x)
+        for column in columns:
             column.mask = builder.and_(column.mask, met)
-            columns.append(column)
         here = _Columns(builder, vector, I64(0), left)
         gradients = []
         for number in range(filters * count):
@@ -179,9 +177,7 @@ def correlate(_context, sums, gradient, rows, _column, widths, window, shape):
             )
             gradients.append(here.load(builder.add(place[0], distance)))
         for row, address in enumerate(places):
-            pixels = [
-                part for column in columns for part in _parts(builder, column, address, stride_x)
-            ]
+            pixels = _pixels(builder, columns, address, stride_x)
             for number, value in enumerate(gradients):
                 of_filter, position = divmod(number, count)
                 tap_y = row - position * stride_y
@@ -231,13 +227,24 @@ class _Columns:
         )
 
 
-def _parts(builder, column, row, step):
-    """Return every step-th number of a row from a column on, from each of the first ones."""
-    value = column.load(row)
-    if step == 1:
-        return [value]
-    lanes = column.vector.lanes
-    return [shuffle(builder, value, range(first, lanes, step)) for first in range(step)]
+def _columns(builder, vector, first, width, count, stride):
+    """Return where the vectors that `count` neighbouring taps meet are loaded, `stride` at once."""
+    wide = Vector(vector.dtype, vector.lanes * stride)
+    places = (builder.add(first, I64(place)) for place in range(0, count, stride))
+    return [_Columns(builder, wide, place, width) for place in places]
+
+
+def _pixels(builder, columns, row, stride):
+    """Return, of a row, every stride-th pixel from that on which each tap meets first."""
+    loaded = [column.load(row) for column in columns]
+    if stride == 1:
+        return loaded
+    lanes = columns[0].vector.lanes
+    return [
+        shuffle(builder, value, range(first, lanes, stride))
+        for value in loaded
+        for first in range(stride)
+    ]
 
 
 def _multiply_add(builder, vector, one, other, total):

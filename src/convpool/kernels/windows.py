@@ -241,6 +241,24 @@ def precedes(_context, one, _one_at, other, _other_at, operation):
     return Vector(types.boolean, one.lanes)(one, _one_at, other, _other_at, operation), generate
 
 
+@intrinsic(prefer_literal=True)
+def fold(_context, vector, operation):
+    """Return a vector of one lane: what all lanes are reduced to, the upper half onto the lower."""
+    one = Vector(vector.dtype, 1)
+
+    def generate(_context, builder, _signature, values):
+        (best,) = values[:1]
+        while (half := best.type.count // 2) > 0:
+            below, above = (
+                simd.shuffle(builder, best, range(first, first + half)) for first in (0, half)
+            )
+            halved = Vector(vector.dtype, half)
+            best = simd.combined(builder, halved, above, below, operation.literal_value)
+        return best
+
+    return one(vector, operation), generate
+
+
 @intrinsic
 def divide_all(_context, vector, _number):
     """Divide a vector of sums by a number."""

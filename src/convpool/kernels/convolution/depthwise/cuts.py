@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from convpool.kernels.convolution.blocking import Problem, even
+from convpool.kernels.convolution.blocking import Problem, up
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.depthwise.program import Axis, Planes, program
 from convpool.kernels.convolution.geometry import Line
@@ -18,10 +18,13 @@ from convpool.kernels.streaming import LARGEST_PIECE, WORTH_STREAMING
 
 Array = NDArray[Any]
 
-_MOST_TAPS, _MOST_STEP = 7, 2  # of an axis; each is compiled by itself
+_MOST_TAPS, _MOST_STEP, _MOST_STRIDE = 7, 2, 2  # of an axis; each is compiled by itself
 _COUNTS = (1, 2, 4, 7)  # rows of a tile
 _PIECE = 128 << 10  # bytes that a unit reads and writes
-_UNITS = 4  # wanted of one image
+_UNITS = 4  # wanted of one image, or a multiple: few are shared evenly
+_WORTH_ASKING = 12 << 20
+"""Bytes of a batch's input and output. To ask for lines before they are needed gains a fifth where
+they come from the third cache, and costs a tenth where they lie in the second one."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class PlaneCuts(Cuts):
     def count(self) -> int:
         """Rows of positions in a tile: their sums leave registers for a row of the input."""
         rows = self.problem.vertical.longest
-        phases = self.axes[0][1] * self.axes[1][1]
+        phases = self.axes[0].step * self.axes[1].step
         most = max(1, self.machine.registers // 2 // phases)
         counts = [count for count in _COUNTS if count <= most]
         return min(counts, key=lambda count: (-(-rows // count) * (count + 1), count))
@@ -66,7 +69,8 @@ class PlaneCuts(Cuts):
         both = plane + vertical.size * horizontal.size * item
         groups = self.spec.groups
         is_piece = plane <= LARGEST_PIECE
-        unit_planes = even(groups, min(max(1, _PIECE // both), max(1, groups // _UNITS)))
+        units = -(-groups // max(1, _PIECE // both))
+        unit_planes = -(-groups // min(groups, up(units, _UNITS)))
         known = Record(
             groups=groups,
             rows=vertical.longest,
@@ -92,15 +96,26 @@ class PlaneCuts(Cuts):
     def _known(self) -> Record:
         return Record(*self.record[: len(Record._fields)].tolist())
 
+    @cached_property
+    def _image(self) -> tuple[int, int, int]:
+        """An image's units, and the bytes that it reads and writes."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        planes = Planes(*self.record[len(Record._fields) :].tolist())
+        row = self.spec.groups * self.problem.itemsize
+        read = row * vertical.size * horizontal.size
+        written = row * vertical.output * horizontal.output
+        return planes.units, read, written
+
     def work(self, batch: int, threads: int) -> tuple[Array, int]:  # noqa: ARG002 (others ask)
         """Return the record, and the number of units, for a batch."""
         record = self.record
-        known, planes = self._known, Planes(*record[len(Record._fields) :].tolist())
-        nbytes = batch * known.groups * known.out_height * known.out_width * self.problem.itemsize
-        if known.scratch_bytes and nbytes >= WORTH_STREAMING:
+        units, read, written = self._image
+        if batch * (read + written) >= _WORTH_ASKING:
             record = record.copy()
-            record[len(Record._fields) + Planes._fields.index("streamed")] = 1
-        return record, batch * planes.units
+            record[_place("asks")] = 1
+            is_large = batch * written >= WORTH_STREAMING
+            record[_place("streamed")] = is_large and self.scratch_bytes > 0
+        return record, batch * units
 
     def _program(self, reading: int) -> Program:  # noqa: ARG002 (others read in several ways)
         register = self.machine.vector // self.problem.itemsize
@@ -112,6 +127,11 @@ class PlaneCuts(Cuts):
         return np.ascontiguousarray(weight, self.number)
 
 
+def _place(name: str) -> int:
+    """Return where in the record a number of `Planes` lies."""
+    return len(Record._fields) + Planes._fields.index(name)
+
+
 def lanes_for(columns: int, register: int) -> int:
     """Return the lanes of a vector: half a register's, if that is enough for a row."""
     return register // 2 if 2 * columns <= register else register
@@ -120,8 +140,8 @@ def lanes_for(columns: int, register: int) -> int:
 def fits(problem: Problem) -> bool:
     """Tell whether a layer can be computed so: depthwise, up to 7x7 neighbouring taps.
 
-    Positions follow each other in the input; as in the gradients of layers of stride 2, there may
-    be two outputs to each. Where padding repeats pixels it can't.
+    Positions meet each pixel or every second one of the input; as in the gradients of layers of
+    stride 2, there may be two outputs to each. Where padding repeats pixels it can't.
     """
     return (
         problem.channels == problem.filters == 1
@@ -131,7 +151,7 @@ def fits(problem: Problem) -> bool:
 
 
 def axes_of(problem: Problem) -> tuple[Axis, Axis] | None:
-    """Return both axes as `phases_of` takes them, or None if they aren't such."""
+    """Return both axes as the program takes them, or None if it can't."""
     for descending in (0, 1):
         vertical = _axis(problem.vertical, descending)
         horizontal = _axis(problem.horizontal, descending)
@@ -142,10 +162,10 @@ def axes_of(problem: Problem) -> tuple[Axis, Axis] | None:
 
 def _axis(line: Line, descending: int) -> Axis | None:
     taps = sum(len(phase.taps) for phase in line.phases)
-    if line.stride > 1 or line.step > _MOST_STEP or not 0 < taps <= _MOST_TAPS:
+    if line.stride > _MOST_STRIDE or line.step > _MOST_STEP or not 0 < taps <= _MOST_TAPS:
         return None
     met = tuple(
         tuple((tap, shift - line.lowest) for tap, shift in phase.taps) for phase in line.phases
     )
-    ways = ((taps, line.step, rest, descending) for rest in range(line.step))
-    return next((way for way in ways if phases_of(*way) == met), None)
+    ways = (Axis(taps, line.step, rest, line.stride, descending) for rest in range(line.step))
+    return next((way for way in ways if phases_of(*way[:3], descending) == met), None)

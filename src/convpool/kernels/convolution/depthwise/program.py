@@ -17,8 +17,16 @@ from convpool.kernels.streaming import ask, stream_bytes
 from convpool.kernels.sums import activate, add_rows
 from convpool.kernels.windows import packed
 
-Axis = tuple[int, int, int, int]
-"""Taps, step, rest, descending: as `phases_of` takes them."""
+
+class Axis(NamedTuple):
+    """How taps and positions of an axis meet: all but the stride as `phases_of` takes it."""
+
+    taps: int
+    step: int
+    rest: int
+    stride: int
+    """From position to position, in the input."""
+    descending: int
 
 
 class Planes(NamedTuple):
@@ -33,6 +41,8 @@ class Planes(NamedTuple):
     """Of the input."""
     lowest_y: int = 0
     """The input's row that the first position meets first."""
+    asks: int = 0
+    """1 if it asks for what the next plane has in the same rows, else 0."""
     streamed: int = 0
     """Whether planes are made in scratch memory, and then stored past the caches."""
 
@@ -41,9 +51,10 @@ class Planes(NamedTuple):
 def program(number: Any, axes: tuple[Axis, Axis], count: int, register: int) -> Program:
     """Return the program for a kernel's axes, by tiles of `count` rows of positions."""
     item = np.dtype(number).itemsize
-    (down, step_y, _, descending), (across, step_x, _, _) = axes
-    window = packed(*axes[0][:3], *axes[1][:3], descending)
-    taps, met = down * across, count + extent_of(phases_of(*axes[0]))
+    (down, step_y, rest_y, stride_y, descending), (across, step_x, _, stride_x, _) = axes
+    vertical, horizontal = packed(*axes[0]), packed(*axes[1])
+    taps, neighbours = down * across, phases_of(down, step_y, rest_y, descending)
+    met = (count - 1) * stride_y + extent_of(neighbours) + 1
     lanes, wide, lines = register, register * step_x, count * step_y
     more = 8 * len(Record._fields)
 
@@ -66,16 +77,18 @@ def program(number: Any, axes: tuple[Axis, Axis], count: int, register: int) -> 
             weights = splats(number, plan.packed + channel * taps * item, lanes, taps)
             bias = splats(number, plan.bias + channel * item, wide, 1)
             for row in range(0, plan.rows, count):
-                top = row + planes.lowest_y
+                top = row * stride_y + planes.lowest_y
                 rows = existing_rows(source, plan.row_stride, top, planes.height, planes.zeros, met)
                 last = min(lines, plan.out_height - row * step_y) - 1
                 target = into + (channel - first) * step + row * step_y * by_row
                 # What the next planes have in the same rows is asked for meanwhile.
-                ask(source + plan.channel_stride + row * plan.row_stride, count * plan.row_stride)
+                below = source + plan.channel_stride + row * stride_y * plan.row_stride
+                ask(below, planes.asks * count * stride_y * plan.row_stride)
                 if not planes.streamed:
-                    ask(target + step, lines * by_row)
+                    ask(target + step, planes.asks * lines * by_row)
                 for column in range(0, plan.columns, lanes):
-                    tile = slide(rows, column + plan.lowest_x, plan.width, weights, window, count)
+                    meets = column * stride_x + plan.lowest_x
+                    tile = slide(rows, meets, plan.width, weights, vertical, horizontal, count)
                     tile = add_to_all(tile, bias)
                     here = target + column * step_x * item
                     left = plan.out_width - column * step_x
