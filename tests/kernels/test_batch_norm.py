@@ -41,7 +41,7 @@ def case(shape: tuple[int, ...], dtype: str, offset: float = 0.0) -> list[NDArra
 
 def found(x: Numbers, w: Numbers, b: Numbers, g: Numbers) -> list[Numbers]:
     output, mean, variance = batch_norm.normalize(x, w, b, EPS)
-    return [output, mean, variance, *batch_norm.gradients(g, x, w, EPS, (mean, variance))]
+    return [output, mean, variance, *batch_norm.gradients(g, x, (w, b), EPS, (mean, variance))]
 
 
 def error(one: Numbers, other: Numbers) -> float:
