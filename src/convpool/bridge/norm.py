@@ -62,7 +62,7 @@ def batch_norm(
 class _Call(NamedTuple):
     """What is asked for, but for the running numbers."""
 
-    input: Tensor
+    images: Tensor
     weight: Tensor | None
     bias: Tensor | None
     residual: Tensor | None
@@ -72,11 +72,13 @@ class _Call(NamedTuple):
 
 def _by_kernel(call: _Call, running: tuple[Tensor | None, Tensor | None]) -> _Moments | None:
     """Return what the kernel makes of tensors, or None if it doesn't take them."""
-    input, added = call.input, [] if call.residual is None else [call.residual]
-    arrays, records = arrays_of(_TAKEN, input, call.weight, call.bias, *added)
-    if arrays is None or arrays[2] is None or input.ndim != 4 or (added and not call.rectifies):
+    added = [] if call.residual is None else [call.residual]
+    arrays, records = arrays_of(_TAKEN, call.images, call.weight, call.bias, *added)
+    if arrays is None or arrays[2] is None or (added and not call.rectifies):
         return None
     images, *numbers = arrays
+    if images.ndim != 4:
+        return None
     channels, dtype = images.shape[1], images.dtype
     if not images.flags.c_contiguous or images.size < 2 * max(channels, 1):
         return None
@@ -84,12 +86,14 @@ def _by_kernel(call: _Call, running: tuple[Tensor | None, Tensor | None]) -> _Mo
         if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
             return None
     for tensor in running:
-        if tensor is not None and (tensor.dtype != input.dtype or tensor.shape != (channels,)):
+        if tensor is not None and (
+            tensor.dtype != call.images.dtype or tensor.shape != (channels,)
+        ):
             return None
     after = call.rectifies + len(added)
     moments: _Moments
     if records:
-        tensors = input, call.weight, call.bias, call.residual
+        tensors = call.images, call.weight, call.bias, call.residual
         moments = _BatchNorm.apply(*tensors, arrays, call.eps, after)
     else:
         moments = _normalized(arrays, call.eps, after)
@@ -113,9 +117,7 @@ def _normalized(arrays: list[Array], eps: float, after: int) -> Any:
 
 
 class _BatchNorm(SingleLevel):
-    """It is applied to the tensors, to their arrays, to `eps`, and to the number of what follows:
-    nothing, a ReLU, or the sum with the residual and a ReLU.
-    """
+    """It is applied to tensors, their arrays, `eps`, and the kernel's number of what follows."""
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> _Moments:

@@ -3,9 +3,9 @@
 The sum with another tensor and a ReLU that follow it may be a part of it: then their numbers aren't
 written to memory and read from it once more, forward or backward.
 
-A channel's variance is that of distances from a number near its mean, the mean of some pixels, so no
-squares cancel; if it proves not to be near, distances from the mean itself are looked at. Sums are
-cut into short ones in the element type, and those are added up in float64.
+A channel's variance is that of distances from a number near its mean, the mean of some pixels, so
+that no squares cancel; if it proves not to be near, distances from the mean itself are looked at.
+Sums are cut into short ones in the element type, and those are added up in float64.
 
 Channels are shared out to threads, so the bits don't depend on their number.
 """
@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from convpool.kernels import memory
 from convpool.kernels.jit import Kernel, block
 from convpool.kernels.layouts import WORTH_THREADS
+from convpool.kernels.simd import address
+from convpool.kernels.streaming import ask
 from convpool.threads import MOST
 
 Array = NDArray[Any]
@@ -38,6 +40,8 @@ _NEIGHBOURS = 1 << 12
 """Bytes in a row from which reading is as fast as it can be."""
 _NUMBERS = 5
 """Of a channel, by which its pixels are computed."""
+_FORESEEN = 1 << 13
+"""Bytes that are asked for."""
 _FAR = 16
 """Variances to which the square of a distance from the mean mustn't amount."""
 
@@ -67,14 +71,14 @@ def normalize(
     batch, channels, height, width = images.shape
     output = memory.empty(images.shape, images.dtype)
     mean, variance = np.zeros(channels), np.zeros(channels)
-    planes = batch, channels, height * width
     _forward(after)(
-        images.reshape(planes),
-        (output if residual is None else residual).reshape(planes),
+        images.reshape(-1),
+        (output if residual is None else residual).reshape(-1),
+        (batch, channels, height * width),
         (weight, bias),
         eps,
         _joint(images),
-        output.reshape(planes),
+        output.reshape(-1),
         np.empty((_NUMBERS, channels), images.dtype),
         (mean, variance),
         threads=images.size >= WORTH_THREADS,
@@ -107,18 +111,16 @@ def gradients(
     has_residual = after == SUM_AND_RELU
     by_residual = memory.empty(images.shape, images.dtype) if has_residual else result
     totals = np.zeros((2, channels))
-    planes = batch, channels, height * width
     _backward(after)(
-        gradient.reshape(planes),
-        images.reshape(planes),
-        (gradient if output is None else output).reshape(planes),
+        gradient.reshape(-1),
+        images.reshape(-1),
+        (gradient if output is None else output).reshape(-1),
+        (batch, channels, height * width),
         parameters,
         eps,
         _joint(images),
-        np.empty((_NUMBERS, channels), images.dtype),
-        moments,
-        (result.reshape(planes), by_residual.reshape(planes)),
-        totals,
+        (np.empty((_NUMBERS, channels), images.dtype), *moments, *totals),
+        (result.reshape(-1), by_residual.reshape(-1)),
         threads=images.size >= WORTH_THREADS,
     )
     by_weight, by_bias = totals.astype(images.dtype)
@@ -133,25 +135,29 @@ def _joint(images: Array) -> int:
     return joint
 
 
-@partial(block, reorders=True)
-def _middle(plane):
-    """Return the mean of a plane's first numbers."""
-    run = plane[:_RUN]
-    total = plane.dtype.type(0)
-    for pixel in range(len(run)):
-        total += run[pixel]
-    return plane.dtype.type(total / len(run))
+# Blocks get whole arrays and the place where a plane begins: a view of the plane would be counted
+# as one more user of the memory, which takes longer than a small plane does. An index without a
+# sign isn't looked at for being below 0.
 
 
 @partial(block, reorders=True)
-def _distances(plane, centre):
-    """Return the sum of numbers' distances from another, and that of their squares."""
+def _middle(images, pixels):
+    """Return the mean of the first numbers of a plane."""
+    count = min(pixels, _RUN)
+    total = images.dtype.type(0)
+    for pixel in range(count):
+        total += images[pixel]
+    return images.dtype.type(total / count)
+
+
+@partial(block, reorders=True)
+def _distances(images, place, pixels, centre):
+    """Return the sum of a plane's distances from a number, and that of their squares."""
     total = squares = 0.0
-    for first in range(0, len(plane), _RUN):
-        run = plane[first : first + _RUN]
-        rest = square = plane.dtype.type(0)
-        for pixel in range(len(run)):
-            distance = run[pixel] - centre
+    for first in range(place, place + pixels, _RUN):
+        rest = square = images.dtype.type(0)
+        for pixel in range(min(_RUN, place + pixels - first)):
+            distance = images[np.uint64(first + pixel)] - centre
             rest += distance
             square += distance * distance
         total += rest
@@ -160,18 +166,29 @@ def _distances(plane, centre):
 
 
 @block
-def _measure(images, own, centres, means, variances):
+def _ask(numbers, shape, image, own):
+    """Ask for channels of an image, whose pages no hardware foresees."""
+    batch, channels, pixels = shape
+    if image < batch:
+        place = (image * channels + own[0]) * pixels * numbers.itemsize
+        size = (own[1] - own[0]) * pixels * numbers.itemsize
+        ask(address(numbers) + place, min(size, _FORESEEN))
+
+
+@block
+def _measure(images, shape, own, centres, means, variances):
     """Leave the moments of a range of channels, by distances from their centres."""
-    batch, _, pixels = images.shape
-    first, end = own
-    means[first:end] = 0
-    variances[first:end] = 0
+    batch, channels, pixels = shape
+    for channel in range(own[0], own[1]):
+        means[channel] = variances[channel] = 0
     for image in range(batch):
-        for channel in range(first, end):
-            total, squares = _distances(images[image, channel], centres[channel])
+        _ask(images, shape, image + 1, own)
+        for channel in range(own[0], own[1]):
+            place = (image * channels + channel) * pixels
+            total, squares = _distances(images, place, pixels, centres[channel])
             means[channel] += total
             variances[channel] += squares
-    for channel in range(first, end):
+    for channel in range(own[0], own[1]):
         apart = means[channel] / (batch * pixels)
         square = variances[channel] / (batch * pixels) - apart * apart
         variances[channel] = 0.0 if square < 0 else square  # of equal numbers, what rounding leaves
@@ -193,16 +210,17 @@ def _draw(lines, channel, parameters, eps, moments):
 @cache
 def _scaling(after: int) -> Any:
     @partial(block, reorders=True)
-    def scale(plane, beside, output, line):
+    def scale(images, residual, output, place, pixels, line):
         near, factor, shift = line
-        zero = plane.dtype.type(0)
-        for pixel in range(len(plane)):
-            value = (plane[pixel] - near) * factor + shift
+        zero = images.dtype.type(0)
+        for pixel in range(pixels):
+            at = np.uint64(place + pixel)
+            value = (images[at] - near) * factor + shift
             if after == SUM_AND_RELU:
-                value += beside[pixel]
+                value += residual[at]
             if after != NOTHING:
-                value = zero if value < zero else value  # NaN stays
-            output[pixel] = value
+                value = max(value, zero)  # NaN stays
+            output[at] = value
 
     return scale
 
@@ -211,26 +229,28 @@ def _scaling(after: int) -> Any:
 def _forward(after: int) -> Kernel:
     scale = _scaling(after)
 
-    def normalize(images, residual, parameters, eps, joint, output, lines, moments):
-        batch, channels, _ = images.shape
+    def normalize(images, residual, shape, parameters, eps, joint, output, lines, moments):
+        batch, channels, pixels = shape
         means, variances = moments
         centres = lines[0]
         for unit in prange((channels + joint - 1) // joint):
-            first, end = unit * joint, min((unit + 1) * joint, channels)
-            for channel in range(first, end):
-                centres[channel] = _middle(images[0, channel])
-            _measure(images, (first, end), centres, means, variances)
-            for channel in range(first, end):
+            begin = np.intp(unit) * joint  # which Numba counts without a sign where it is parallel
+            own = begin, min(begin + joint, channels)
+            for channel in range(own[0], own[1]):
+                centres[channel] = _middle(images[channel * pixels :], pixels)
+            _measure(images, shape, own, centres, means, variances)
+            for channel in range(own[0], own[1]):
                 apart = means[channel] - centres[channel]
                 if apart * apart > _FAR * variances[channel]:
                     centres[channel] = means[channel]
-                    _measure(images, (channel, channel + 1), centres, means, variances)
+                    _measure(images, shape, (channel, channel + 1), centres, means, variances)
                 _draw(lines, channel, parameters, eps, moments)
             for image in range(batch):
-                for channel in range(first, end):
+                _ask(output, shape, image + 1, own)
+                for channel in range(own[0], own[1]):
+                    place = (image * channels + channel) * pixels
                     line = lines[0, channel], lines[1, channel], lines[2, channel]
-                    plane, beside = images[image, channel], residual[image, channel]
-                    scale(plane, beside, output[image, channel], line)
+                    scale(images, residual, output, place, pixels, line)
 
     return Kernel(normalize, variant=f"batch-norm-{after}")
 
@@ -238,46 +258,47 @@ def _forward(after: int) -> Kernel:
 @cache
 def _totalling(after: int) -> Any:
     @partial(block, reorders=True)
-    def totals(gradient, plane, output, passed, line):
+    def add_up(given, others, place, pixels, line):
         """Return a gradient's sum, and that of its products with distances from a number.
 
         A gradient that passes the ReLU is kept where there is a residual, whose own it is.
         """
+        images, output, passed = others
         near, factor, shift = line
-        zero = plane.dtype.type(0)
+        zero = images.dtype.type(0)
         total = along = 0.0
-        for first in range(0, len(plane), _RUN):
+        for first in range(place, place + pixels, _RUN):
             one = other = zero
-            run, beside = plane[first : first + _RUN], gradient[first : first + _RUN]
-            made, kept = output[first : first + _RUN], passed[first : first + _RUN]
-            for pixel in range(len(run)):
-                distance, given = run[pixel] - near, beside[pixel]
+            for pixel in range(min(_RUN, place + pixels - first)):
+                at = np.uint64(first + pixel)
+                distance, gradient = images[at] - near, given[at]
                 if after == RELU:
-                    given = zero if distance * factor + shift <= zero else given
+                    gradient = zero if distance * factor + shift <= zero else gradient
                 elif after == SUM_AND_RELU:
-                    given = zero if made[pixel] <= zero else given
-                    kept[pixel] = given
-                one += given
-                other += given * distance
+                    gradient = zero if output[at] <= zero else gradient
+                    passed[at] = gradient
+                one += gradient
+                other += gradient * distance
             total += one
             along += other
         return total, along
 
-    return totals
+    return add_up
 
 
 @cache
 def _leaning(after: int) -> Any:
     @partial(block, reorders=True)
-    def lean(gradient, plane, result, line, leaning):
-        near, factor, shift = line
-        slope, constant = leaning
-        zero = plane.dtype.type(0)
-        for pixel in range(len(plane)):
-            distance, given = plane[pixel] - near, gradient[pixel]
+    def lean(given, images, result, place, pixels, line):
+        near, factor, shift = line[0], line[1], line[2]
+        slope, constant = line[3], line[4]
+        zero = images.dtype.type(0)
+        for pixel in range(pixels):
+            at = np.uint64(place + pixel)
+            distance, gradient = images[at] - near, given[at]
             if after == RELU:
-                given = zero if distance * factor + shift <= zero else given
-            result[pixel] = given * factor + distance * slope + constant
+                gradient = zero if distance * factor + shift <= zero else gradient
+            result[at] = gradient * factor + distance * slope + constant
 
     return lean
 
@@ -286,30 +307,28 @@ def _leaning(after: int) -> Any:
 def _backward(after: int) -> Kernel:
     add_up, lean = _totalling(after), _leaning(after)
 
-    def differentiate(
-        gradient, images, output, parameters, eps, joint, lines, moments, results, totals
-    ):
-        batch, channels, pixels = images.shape
-        means, variances = moments
+    def differentiate(given, images, output, shape, parameters, eps, joint, numbers, results):
+        batch, channels, pixels = shape
+        lines, means, variances, by_weight, by_bias = numbers
         result, passed = results
-        given = passed if after == SUM_AND_RELU else gradient
-        by_weight, by_bias = totals
         for unit in prange((channels + joint - 1) // joint):
-            first, end = unit * joint, min((unit + 1) * joint, channels)
-            for channel in range(first, end):
-                _draw(lines, channel, parameters, eps, moments)
+            begin = np.intp(unit) * joint  # which Numba counts without a sign where it is parallel
+            own = begin, min(begin + joint, channels)
+            for channel in range(own[0], own[1]):
+                _draw(lines, channel, parameters, eps, (means, variances))
             for image in range(batch):
-                for channel in range(first, end):
-                    total, along = add_up(
-                        gradient[image, channel],
-                        images[image, channel],
-                        output[image, channel],
-                        passed[image, channel],
-                        (lines[0, channel], lines[1, channel], lines[2, channel]),
-                    )
+                _ask(given, shape, image + 1, own)
+                _ask(images, shape, image + 1, own)
+                if after == SUM_AND_RELU:
+                    _ask(output, shape, image + 1, own)
+                    _ask(passed, shape, image + 1, own)
+                for channel in range(own[0], own[1]):
+                    place = (image * channels + channel) * pixels
+                    line = lines[0, channel], lines[1, channel], lines[2, channel]
+                    total, along = add_up(given, (images, output, passed), place, pixels, line)
                     by_bias[channel] += total
                     by_weight[channel] += along
-            for channel in range(first, end):
+            for channel in range(own[0], own[1]):
                 apart = means[channel] - lines[0, channel]
                 inverse = 1 / math.sqrt(variances[channel] + eps)
                 by_weight[channel] = (by_weight[channel] - by_bias[channel] * apart) * inverse
@@ -318,13 +337,10 @@ def _backward(after: int) -> Kernel:
                 lines[3, channel] = slope
                 lines[4, channel] = -factor * by_bias[channel] - slope * apart
             for image in range(batch):
-                for channel in range(first, end):
-                    lean(
-                        given[image, channel],
-                        images[image, channel],
-                        result[image, channel],
-                        (lines[0, channel], lines[1, channel], lines[2, channel]),
-                        (lines[3, channel], lines[4, channel]),
-                    )
+                _ask(result, shape, image + 1, own)
+                for channel in range(own[0], own[1]):
+                    place = (image * channels + channel) * pixels
+                    source = passed if after == SUM_AND_RELU else given
+                    lean(source, images, result, place, pixels, lines[:, channel])
 
     return Kernel(differentiate, variant=f"batch-norm-{after}")
