@@ -17,7 +17,7 @@ from convpool.bench.machine import Machine, counted, describe
 from convpool.bench.race import Pace, race
 from convpool.bench.survey import finite
 
-OURS = ("accelerated", "folded")
+OURS = ("accelerated", "folded", "fused")
 """The columns that are convpool."""
 
 

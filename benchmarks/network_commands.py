@@ -64,7 +64,7 @@ def training(
     quick: Quick = False,
     json_to: Json = None,
 ) -> None:
-    """Time a training step of the networks for CIFAR-10 beside PyTorch, through `accelerate`."""
+    """Time a training step of the networks for CIFAR-10 beside PyTorch: `accelerate` and `fuse`."""
     _need_torch()
     from benchmarks import contest, training
     from benchmarks.networks import CIFAR10, select

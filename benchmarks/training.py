@@ -16,6 +16,7 @@ from convpool.bench.contestants import Run
 from convpool.bench.models import using_threads
 from convpool.bench.race import Pace
 from convpool.bench.task import Array, as_arrays, error, largest
+from convpool.nn.fusing import fuse
 from convpool.nn.swapping import accelerate
 
 LOSS_TOLERANCE = 1e-4
@@ -28,7 +29,7 @@ left out of a sum makes some 0.2. How much kernels round is seen in `python -m b
 """
 RATE = 1e-4
 """So small that the network doesn't learn its one batch by heart while it is timed."""
-CONTESTANTS = ("torch", "accelerated")
+CONTESTANTS = ("torch", "accelerated", "fused")
 
 
 def measure(trial: Trial, names: Sequence[str], pace: Pace) -> Score:
@@ -43,9 +44,9 @@ def measure(trial: Trial, names: Sequence[str], pace: Pace) -> Score:
         runs: dict[str, Run] = {}
         for name in names:
             own = deepcopy(model)
-            if name != "torch":
+            if name == "accelerated":
                 accelerate(own)
-            runs[name] = step(own, images, labels)
+            runs[name] = step(fuse(own).model if name == "fused" else own, images, labels)
         loss = Check("loss", LOSS_TOLERANCE, lambda output: error(output[0], expected[:1], largest))
         gradients = Check(
             "gradients", GRADIENT_TOLERANCE, lambda output: distance(output[1:], expected[1:])

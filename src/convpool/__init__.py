@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from convpool.functional.binding import bind
     from convpool.images import open_source
     from convpool.nn.folding import fold
+    from convpool.nn.fusing import fuse
     from convpool.nn.swapping import accelerate, restore
     from convpool.notation import parse_layer, parse_net
     from convpool.pictures.animation import animate
@@ -82,6 +83,7 @@ __all__ = [
     "effective_macs",
     "fold",
     "functional",
+    "fuse",
     "get_num_threads",
     "get_precision",
     "macs",
@@ -120,6 +122,7 @@ _HOMES = {
     "bind": "functional",
     "accelerate": "nn.swapping",
     "fold": "nn.folding",
+    "fuse": "nn.fusing",
     "restore": "nn.swapping",
     "open_source": "images",
     "parse_layer": "notation",

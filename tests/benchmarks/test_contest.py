@@ -141,7 +141,7 @@ def test_everybody_computes_a_network() -> None:
 def test_everybody_trains_a_network() -> None:
     found = training.measure(Trial(TINY, 4, 1), training.CONTESTANTS, QUICK)
     assert found.wrong == []
-    assert set(found.seconds) == {"torch", "accelerated"}
+    assert set(found.seconds) == {"torch", "accelerated", "fused"}
     assert max(max(errors.values()) for errors in found.errors.values()) < 1e-4
 
 

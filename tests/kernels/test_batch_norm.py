@@ -41,7 +41,7 @@ def case(shape: tuple[int, ...], dtype: str, offset: float = 0.0) -> list[NDArra
 
 def found(x: Numbers, w: Numbers, b: Numbers, g: Numbers) -> list[Numbers]:
     output, mean, variance = batch_norm.normalize(x, w, b, EPS)
-    return [output, mean, variance, *batch_norm.gradients(g, x, w, EPS, (mean, variance))]
+    return [output, mean, variance, *batch_norm.gradients(g, x, (w, b), EPS, (mean, variance))]
 
 
 def error(one: Numbers, other: Numbers) -> float:
@@ -59,11 +59,42 @@ def test_against_float64(shape: tuple[int, ...], dtype: str, bound: float) -> No
         assert error(one, other) < bound * scale
 
 
+@pytest.mark.parametrize("after", [batch_norm.RELU, batch_norm.SUM_AND_RELU])
+def test_what_follows(after: int) -> None:
+    """The same bits as one after the other, but where the gradient meets the ReLU."""
+    x, w, b, g = case((4, 16, 32, 32), "float32")
+    y = case((4, 16, 32, 32), "float32", 0.5)[3] if after == batch_norm.SUM_AND_RELU else None
+
+    def joined() -> list[Numbers]:
+        output, *moments = batch_norm.normalize(x, w, b, EPS, after, y)
+        made = None if y is None else output
+        rest = EPS, (moments[0], moments[1]), after, made
+        return [output, *batch_norm.gradients(g, x, (w, b), *rest)]
+
+    normed, *moments = batch_norm.normalize(x, w, b, EPS)
+    output = np.maximum(normed if y is None else normed + y, 0)
+    passed = np.where(output > 0, g, np.float32(0))
+    apart = batch_norm.gradients(passed, x, (w, b), EPS, (moments[0], moments[1]))
+    for one, other in zip(joined(), [output, *apart, passed][: 4 + (y is not None)], strict=True):
+        assert error(one, other) < 2e-6
+    for one, other in zip(using(1, joined), using(MOST, joined), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_far_from_zero() -> None:
     """The variance isn't what is left of large squares: 10,000 deviations from 0."""
     arrays = case((8, 3, 33, 35), "float32", 1e4)
     expected = truth(*(array.astype(np.float64) for array in arrays))
     for one, other in zip(found(*arrays), expected, strict=True):
+        assert error(one, other) < 1e-5
+
+
+def test_a_first_image_far_from_the_others() -> None:
+    """The first image isn't where the others are: 1,000 of their deviations away."""
+    arrays = case((2048, 1, 1, 33), "float32")
+    arrays[0][0] += 1e3
+    expected = truth(*(array.astype(np.float64) for array in arrays))
+    for one, other in zip(found(*arrays)[:3], expected[:3], strict=True):
         assert error(one, other) < 1e-5
 
 

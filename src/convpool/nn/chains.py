@@ -1,8 +1,7 @@
-"""What follows a convolution in a traced model and can become a part of it."""
+"""What follows a convolution, or a norm, in a traced model and can become a part of it."""
 
 import operator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import fx
@@ -31,10 +30,10 @@ _KNOWN = ("torch", "_operator", "builtins", "math", "convpool")
 
 @dataclass(frozen=True)
 class Chain:
-    """A convolution and what follows it: norms, then a sum, then an activation; each may lack."""
+    """A convolution or a norm and what follows: norms, a sum, an activation; each may lack."""
 
     nodes: tuple[fx.Node, ...]
-    """The calls, in order; the convolution's is the first one."""
+    """The calls, in order; the convolution's or the norm's is the first one."""
     norms: tuple[BatchNorm2d, ...]
     residual: fx.Node | None
     """What is added before the activation."""
@@ -65,6 +64,8 @@ def chain_at(traced: fx.GraphModule, node: fx.Node) -> Chain | None:
         norms.append(norm)
         after = _reader(traced, after)
     residual = None if after is None else _other_summand(after, nodes[-1])
+    if residual is not None and not _are_alike(residual, nodes[-1]):
+        residual = None
     if after is not None and residual is not None:
         nodes.append(after)
         after = _reader(traced, after)
@@ -72,6 +73,25 @@ def chain_at(traced: fx.GraphModule, node: fx.Node) -> Chain | None:
     if after is not None and activation is not None:
         nodes.append(after)
     return Chain(tuple(nodes), tuple(norms), residual, activation or NO_ACTIVATION)
+
+
+def norm_chain_at(traced: fx.GraphModule, node: fx.Node) -> Chain | None:
+    """Return the chain that begins at a norm and ends with a ReLU, or None if none does.
+
+    As of `chain_at`, but that the sum may be one of different shapes.
+    """
+    norm = called(traced, node)
+    if norm is None or type(norm) is not modules.BatchNorm2d or not is_plain(norm):
+        return None
+    nodes = [node]
+    after = _reader(traced, node)
+    residual = None if after is None else _other_summand(after, node)
+    if after is not None and residual is not None:
+        nodes.append(after)
+        after = _reader(traced, after)
+    if after is None or _activation(traced, after) != Activation(slope=0.0):
+        return None
+    return Chain((*nodes, after), (norm,), residual, Activation(slope=0.0))
 
 
 def called(traced: fx.GraphModule, node: fx.Node) -> Module | None:
@@ -116,7 +136,7 @@ def _activation(traced: fx.GraphModule, node: fx.Node) -> Activation | None:
 
 
 def _other_summand(sum_: fx.Node, summand: fx.Node) -> fx.Node | None:
-    """Return the other one of two tensors of the same shape and type."""
+    """Return what else is a summand, if a sum of two can be made in the place of this one."""
     adds = sum_.op == "call_function" and sum_.target in _SUMS
     adds = adds or (sum_.op == "call_method" and sum_.target in _METHODS_OF_SUMS)
     if not adds or len(sum_.args) != 2 or sum_.kwargs:
@@ -124,14 +144,16 @@ def _other_summand(sum_: fx.Node, summand: fx.Node) -> fx.Node | None:
     if sum_.target in (operator.iadd, "add_") and sum_.args[0] is not summand:
         return None  # the other one becomes the sum, for whoever reads it later
     others = [each for each in sum_.args if each is not summand and isinstance(each, fx.Node)]
-    if len(others) != 1 or _kind(others[0]) is None or _kind(others[0]) != _kind(summand):
-        return None
-    return others[0]
+    return others[0] if len(others) == 1 else None
 
 
-def _kind(node: fx.Node) -> tuple[Any, ...] | None:
-    known = node.meta.get("tensor_meta")
-    return (known.shape, known.dtype) if isinstance(known, TensorMetadata) else None
+def _are_alike(one: fx.Node, other: fx.Node) -> bool:
+    """Tell whether both are known to be tensors of the same shape and type."""
+    kinds = [
+        (known.shape, known.dtype) if isinstance(known, TensorMetadata) else None
+        for known in (one.meta.get("tensor_meta"), other.meta.get("tensor_meta"))
+    ]
+    return kinds[0] is not None and kinds[0] == kinds[1]
 
 
 def _is_needed_elsewhere(traced: fx.GraphModule, node: fx.Node, layer: Module) -> bool:

@@ -13,9 +13,10 @@ from torch.nn.modules import dropout
 from torch.nn.parameter import is_lazy
 
 from convpool.errors import ArgumentError
-from convpool.nn.chains import HOOKS, called, chain_at, has_hooks, is_plain
+from convpool.nn.chains import called, chain_at, is_plain
 from convpool.nn.folded import take_activation, take_norm
-from convpool.nn.swapping import MARK, SWAPS, Report, accelerate, check_module
+from convpool.nn.swapping import MARK, Report, accelerate, check_module
+from convpool.nn.tracing import trace
 
 TOLERANCE = 1e-4
 """Largest difference allowed, relative to the largest output."""
@@ -61,13 +62,7 @@ def fold(model: Module, sample: Tensor) -> Report:
     if model.training:
         raise ArgumentError("model.training", True, "False: call model.eval() first")
     shared = accelerate(model, copy=True)
-    try:
-        traced = fx.GraphModule(shared.model, _Tracer().trace(shared.model))
-    except Exception as error:
-        expected = f"traceable by torch.fx: {error}"
-        raise ArgumentError("model", type(model).__name__, expected) from error
-    for name in HOOKS:  # the model's own, which tracing leaves out
-        setattr(traced, name, getattr(shared.model, name))
+    traced = trace(shared.model)
     _drop_idle(traced)
     with _undisturbed(model):
         ShapeProp(traced).propagate(sample.clone())
@@ -77,15 +72,6 @@ def fold(model: Module, sample: Tensor) -> Report:
     traced.delete_all_unused_submodules()
     _compare(model, traced, sample)
     return Report(traced, shared.swapped, shared.left, tuple(folded))
-
-
-class _Tracer(fx.Tracer):
-    """Looks into all modules but PyTorch's own, convpool's and those with hooks."""
-
-    def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
-        """Tell whether a module stays one node."""
-        ours = isinstance(m, tuple(SWAPS.values()))
-        return ours or has_hooks(m) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _drop_idle(traced: fx.GraphModule) -> None:

@@ -215,8 +215,13 @@ class BatchNorm2d(torch.nn.BatchNorm2d):
         tensor(True)
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Return (N, C, H, W) of mean 0 and variance 1 in each channel, times weight plus bias."""
+    def forward(
+        self, input: Tensor, residual: Tensor | None = None, rectifies: bool = False
+    ) -> Tensor:
+        """Return (N, C, H, W) of mean 0 and variance 1 in each channel, times weight plus bias.
+
+        A `residual` is added to that, and if it rectifies, what is below 0 becomes 0.
+        """
         self._check_input_dim(input)
         count, momentum = self.num_batches_tracked, self.momentum
         if self.training and self.track_running_stats and count is not None:
@@ -233,6 +238,8 @@ class BatchNorm2d(torch.nn.BatchNorm2d):
             self.training or (mean is None and variance is None),
             0.0 if momentum is None else momentum,
             self.eps,
+            residual=residual,
+            rectifies=rectifies,
         )
 
 

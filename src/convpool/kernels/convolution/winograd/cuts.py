@@ -86,7 +86,8 @@ class WinogradCuts(SharingCuts):
         row = (rows * outputs + taps - 1) * width * problem.itemsize
         together = STEP if self.matrices else register
         chunk = max(1, _PANEL // (row * together)) * together
-        lanes = LANES if self.matrices else 2 * register
+        lanes = register if problem.filters <= register else 2 * register
+        lanes = LANES if self.matrices else lanes
         return Blocking(
             across_filters=True,
             lanes=lanes,
@@ -156,8 +157,8 @@ class WinogradCuts(SharingCuts):
             pairs = -(-self._tiles // (2 * self._rows))
             cycles += self._weights / (LANES * STEP) * (470 * pairs + 460)
         else:
-            rounds = -(-self._tiles // way.count) * (way.count + 0.5)
-            cycles += self._weights / way.lanes * (0.82 * rounds + 8)
+            rounds = -(-self._tiles // way.count) * (way.count + 0.5) * way.lanes / register
+            cycles += self._weights / way.lanes * (0.41 * rounds + 8)
         if self._together > 1:
             cycles += self._values / 8 * (1 + -(-way.filter_blocks // self._together))
         return cycles * self._blocks

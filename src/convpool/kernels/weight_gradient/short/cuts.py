@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from convpool.kernels.convolution.blocking import even, up
 from convpool.kernels.jit import Program
-from convpool.kernels.weight_gradient.blocking import ALL_SUMS, UNITS, Blocking, Problem
+from convpool.kernels.weight_gradient.blocking import (
+    ALL_SUMS,
+    UNITS,
+    Blocking,
+    Problem,
+    lanes_for,
+)
 from convpool.kernels.weight_gradient.chosen import ChosenCuts
 from convpool.kernels.weight_gradient.record import Record
 from convpool.kernels.weight_gradient.short.program import PLANES, finish_program, sum_program
@@ -44,12 +50,16 @@ class ShortCuts(ChosenCuts):
 
     @property
     def _lanes(self) -> int:
-        return 2 * self.machine.vector // self.problem.itemsize
+        return lanes_for(self.problem.filters, self.machine, self.problem.itemsize)
+
+    @property
+    def _register(self) -> int:
+        return self.machine.vector // self.problem.itemsize
 
     def ways(self) -> list[Blocking]:
         """Return the ways to cut: those that fit the second cache, or else the smallest."""
         problem = self.problem
-        register = self._lanes // 2
+        register = self._register
         all_chunks = -(-problem.channels // register)
         all_blocks = -(-problem.filters // self._lanes)
         down, across = self._grid
@@ -174,10 +184,10 @@ class ShortCuts(ChosenCuts):
     @cached_property
     def programs(self) -> tuple[Program, Program]:
         """The programs: that of the sums, and that which finishes."""
-        lanes = self._lanes
+        lanes, register = self._lanes, self._register
         return (
-            sum_program(self.number, lanes, _COUNT, lanes // 2, *self._sizes),
-            finish_program(self.number, lanes, lanes // 2, *self._sizes),
+            sum_program(self.number, lanes, _COUNT, register, *self._sizes),
+            finish_program(self.number, lanes, register, *self._sizes),
         )
 
 
