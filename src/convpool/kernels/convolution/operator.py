@@ -24,7 +24,7 @@ from convpool.kernels.convolution.panel import (
     BY_SQUARE,
     BY_VECTOR,
 )
-from convpool.kernels.convolution.record import SLOPE, told
+from convpool.kernels.convolution.record import SCRATCH_BYTES, SLOPE, told
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
 from convpool.kernels.convolution.winograd import cuts as winograd
@@ -202,7 +202,6 @@ class Convolution:
         images, reading = self._readable(input)
         batch = len(images)
         threads = batch * self._products >= _WORTH_THREADS
-        scratch = memory.scratch(MOST * cuts.scratch_bytes)
         distance = direct = 0
         if residual is not None:
             distance = residual.ctypes.data - out.ctypes.data
@@ -210,6 +209,7 @@ class Convolution:
             direct = cuts.direct
         known = weights, bias, distance, direct
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
+        scratch = memory.scratch(MOST * int(record[SCRATCH_BYTES]))
         record = told.serial(record, images, out, scratch, known)
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
