@@ -46,7 +46,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[tuple[int, bool]]:
         taps = len(cuts.problem.vertical.phases[0].taps)
         common = cuts.spec, cuts.problem, cuts.machine, cuts.number, cuts.planar
         least = min(outputs, *winograd.OUTPUTS[taps], 4)
-        return winograd.WinogradCuts(*common, least, matrices, 1 << 20)
+        return winograd.WinogradCuts(*common, least, matrices)
 
     with (
         patch.object(winograd, "best", only),
@@ -114,6 +114,20 @@ def test_what_is_not_finite_is_done_again(special: float, way: tuple[int, bool])
         assert result[1].tobytes() == strict[1].tobytes()
         assert not np.isfinite(result[1]).all()
         assert result[0].tobytes() == clean[0].tobytes()
+
+
+def test_an_image_of_tiny_numbers_beside_others(way: tuple[int, bool]) -> None:
+    """Images of one unit, of which one is done again, don't change each other's bits."""
+    assert way
+    case = replace(case_of("few tiles"), residual=None, activation=Activation(1.0))
+    operator = Convolution(case.request)
+    clean = case.run(operator)
+    images = case.input.copy()
+    images[1] *= np.float32(2.0**-130)
+    result = replace(case, input=images).run(operator)
+    alone = replace(case, input=images[1:2]).run(operator)
+    for image, expected in zip(result, (clean[0], alone[0], clean[2]), strict=True):
+        assert image.tobytes() == expected.tobytes()
 
 
 def test_numbers_of_any_size(way: tuple[int, bool]) -> None:

@@ -26,7 +26,7 @@ from convpool.kernels.convolution.panel import (
     BY_TWO,
     BY_VECTOR,
 )
-from convpool.kernels.convolution.record import SLOPE, tell
+from convpool.kernels.convolution.record import SCRATCH_BYTES, SLOPE, tell
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
 from convpool.kernels.convolution.winograd import cuts as winograd
@@ -214,7 +214,6 @@ class Convolution:
             cuts = cuts.at_once(batch)
         weights, bias, _ = self._ordered(packed, cuts)
         threads = batch * self._products >= _WORTH_THREADS
-        scratch = memory.scratch(MOST * cuts.scratch_bytes)
         distance = direct = 0
         if residual is not None:
             distance = memory.address_of(residual) - memory.address_of(out)
@@ -222,6 +221,7 @@ class Convolution:
             direct = cuts.direct
         known = weights, bias, distance, direct, int(cuts.spoils)
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
+        scratch = memory.scratch(MOST * int(record[SCRATCH_BYTES]))
         told = np.empty(len(record) + batch, np.int64)
         tell.serial(told, record, images, out, scratch, known)
         if activation is not NO_ACTIVATION:

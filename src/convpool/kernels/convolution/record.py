@@ -105,8 +105,8 @@ class Record(NamedTuple):
 
 
 _SPOILED = len(Record._fields)
-SLOPE = Record._fields.index("slope")
-"""Where the bits of the activation's two numbers lie."""
+SCRATCH_BYTES, SLOPE = map(Record._fields.index, ("scratch_bytes", "slope"))
+"""Where a thread's scratch is told, and where the bits of the activation's two numbers lie."""
 
 
 def _tell(told, record, images, output, scratch, known):  # type: ignore[no-untyped-def]  # compiled

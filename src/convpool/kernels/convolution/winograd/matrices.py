@@ -74,7 +74,7 @@ def multiplying(number: Any, points: int) -> Any:
                 second = first + half * tile
                 clear_sums()
                 for step in range(steps):
-                    place, held = step * STEP_OF_TILE, pieces + step * STEP_OF_WEIGHTS
+                    place, held = step * more.values_step, pieces + step * STEP_OF_WEIGHTS
                     add_product(first + place, second + place, tile, held, 0)
                     done = split(ahead, done, min(done + share, left), others)
                     add_product(first + place, second + place, tile, held, 1)
@@ -85,7 +85,7 @@ def multiplying(number: Any, points: int) -> Any:
                     done = split(ahead, done, min(done + share, left), others)
                     add_product(first + place, second + place, tile, held, 4)
                 for step in range(steps):
-                    place, held = step * STEP_OF_TILE, pieces + step * STEP_OF_WEIGHTS
+                    place, held = step * more.values_step, pieces + step * STEP_OF_WEIGHTS
                     add_product(first + place, second + place, tile, held, 5)
                 sums = memory + more.sums + i * more.sums_block + point * more.sums_plane
                 store_sums(sums + t * _ROW, sums + (t + half) * _ROW)

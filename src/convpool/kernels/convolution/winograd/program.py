@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convpool.kernels.amx import PIECES
 from convpool.kernels.convolution.filters import packing
 from convpool.kernels.convolution.finish import finishing
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
@@ -46,25 +45,32 @@ def program(
         multiply, lanes = products.multiplying(number, *tile, points), tile[0]
     else:
         multiply, lanes = matrices.multiplying(number, points), matrices.LANES
+    row_of_sums = lanes * np.dtype(number).itemsize
     read = _reading(number, short, register, reading, int(not tile))
     write = _writing(number, short, lanes, planar, register)
 
     def convolve(record, unit, thread):
-        """Make one block of tiles, for the unit's blocks of filters."""
+        """Make one block of tiles, of some images, for the unit's blocks of filters."""
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
-        _, group, _, first, end, row, column = place_of(record, unit)
+        group_of_images, group, _, first, end, row, column = place_of(record, unit)
         memory = plan.scratch + thread * plan.scratch_bytes
-        read(record, unit, memory)
         down = -(-min(plan.rows, plan.out_height - row) // m)
-        across = -(-min(plan.columns, plan.out_width - column) // m)
+        tiles = down * -(-min(plan.columns, plan.out_width - column) // m)
+        first_image = group_of_images * more.images
+        images = min(more.images, plan.batch - first_image)
+        for i in range(images):
+            read(record, memory, (first_image + i, group, row, column, down, i))
         for begin in range(first, end, more.together):
             weights = plan.packed + HEAD
             weights += (group * plan.filter_blocks + begin) * more.weights_block
             blocks = min(more.together, end - begin)
-            multiply(record, memory, down * across, weights, blocks)
-            for i in range(blocks):
-                write(record, unit, memory, memory + more.sums + i * more.sums_block, begin + i)
+            multiply(record, memory, images * tiles, weights, blocks)
+            for j in range(blocks):
+                sums = memory + more.sums + j * more.sums_block
+                for i in range(images):
+                    place = first_image + i, group, row, column, down, i
+                    write(record, memory, place, sums + i * tiles * row_of_sums, begin + j)
 
     how = (*(tile or ("amx",)), int(planar), *reading)
     variant = "-".join(map(str, (number.__name__, m, r, *how)))
@@ -78,21 +84,24 @@ def _reading(number: Any, short: Short, register: int, how: Reading, splits: int
     squares = 2 if splits else 1
     together = squares * register
     pixel = together * item
-    value = PIECES * 2 if splits else item
     fill, turn = filling(number, register, *how), turning(number, register, squares, splits)
     transform = reading(number, together, m, r, splits)
 
     @block
-    def read(record, unit, memory):
-        """Transform a unit's block of the input, chunk by chunk of channels."""
+    def read(record, memory, place):
+        """Transform a unit's block of one image, chunk by chunk of channels.
+
+        A place is an image, a group, the first row and column of the output, the rows of tiles, and
+        which one of the unit's images it is.
+        """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
-        image, group, _, _, _, row, column = place_of(record, unit)
+        image, group, row, column, down, number_of_image = place
         source = plan.images + image * plan.image_stride
         source += group * plan.channels * plan.channel_stride
-        down = -(-min(plan.rows, plan.out_height - row) // m)
         across = -(-min(plan.columns, plan.out_width - column) // m)
         turned, values = memory + more.turned, memory + more.values
+        values += number_of_image * down * across * more.values_tile
         has_tiny = load_number(np.int64, plan.packed) != 0
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
@@ -105,18 +114,21 @@ def _reading(number: Any, short: Short, register: int, how: Reading, splits: int
                     (down * m + r - 1) * plan.pitch,
                     turned,
                 )
+                target = values + (first + channel) * item
+                if splits:
+                    target = values + (first + channel) // together * more.values_step
                 for y in range(down):
                     transform(
                         turned + y * m * plan.pitch * pixel,
                         plan.pitch * pixel,
                         memory + more.halfway,
                         more.halfway_row,
-                        values + y * across * more.values_tile + (first + channel) * value,
+                        target + y * across * more.values_tile,
                         more.values_tile,
                         more.values_plane,
                         across,
                     )
-        store_number(np.int64(splits and has_tiny), memory + more.has_tiny)
+        store_number(np.int64(splits and has_tiny), memory + more.has_tiny + number_of_image * 8)
 
     return read
 
@@ -130,19 +142,19 @@ def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int)
     finish = finishing(number, register, int(planar))
 
     @block
-    def write(record, unit, memory, sums, number_of_block):
-        """Store a unit's block of the output, for one block of filters, from their sums."""
+    def write(record, memory, place, sums, number_of_block):
+        """Store a unit's block of one image's output, for one block of filters, from their sums."""
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
-        image, group, _, _, _, row, column = place_of(record, unit)
-        rows = min(plan.rows, plan.out_height - row)
+        image, group, row, column, down, number_of_image = place
+        rows = min(down * m, plan.out_height - row)
         columns = min(plan.columns, plan.out_width - column)
         across = -(-columns // m)
         output = plan.output + image * plan.output_image
         output += row * plan.output_row + column * plan.output_column
         slope = number(load_number(np.float64, record + SLOPE))
         ceiling = number(load_number(np.float64, record + CEILING))
-        has_tiny = load_number(np.int64, memory + more.has_tiny) != 0
+        has_tiny = load_number(np.int64, memory + more.has_tiny + number_of_image * 8) != 0
         for lane in range(0, lanes, register):
             k = number_of_block * lanes + lane
             k_of_all = group * plan.filters + k

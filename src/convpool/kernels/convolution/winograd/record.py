@@ -17,9 +17,11 @@ class Tiles(NamedTuple):
     """Of a row of tiles, transformed down the columns alone."""
     halfway_row: int = 0
     values: int = 0
-    """Transformed pixels: plane by plane, tile by tile, channels side by side; or their pieces."""
+    """Transformed pixels: plane by plane, tile by tile, channels side by side; for AMX, pieces of a
+    step's channels, step by step."""
     values_plane: int = 0
     values_tile: int = 0
+    values_step: int = 0
     sums: int = 0
     """Plane by plane, tile by tile, filters of a block side by side."""
     sums_plane: int = 0
@@ -42,5 +44,7 @@ class Tiles(NamedTuple):
     """Address of the shapes of AMX's registers."""
     rows: int = 0
     """Tiles in one of them."""
+    images: int = 0
+    """Of a unit, at most."""
     has_tiny: int = 0
-    """A number: 1 if any pixel of the block, or any weight, is tiny."""
+    """A number for each image: 1 if any of its pixels in the block, or any weight, is tiny."""
