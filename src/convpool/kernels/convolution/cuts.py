@@ -276,7 +276,14 @@ class Cuts:
 
     @cached_property
     def _packer(self) -> Program:
-        return packing.program(self.number, self.machine.vector // self.problem.itemsize)
+        return packing.program(
+            self.number, self.machine.vector // self.problem.itemsize, self._is_in_order
+        )
+
+    @property
+    def _is_in_order(self) -> bool:
+        """Whether a filter's products follow each other in the weights as they do in a program."""
+        return isinstance(self.spec, Conv2dSpec) and self.problem.phases == 1
 
     @cached_property
     def _packing_record(self) -> Array:

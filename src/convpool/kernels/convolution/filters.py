@@ -50,20 +50,24 @@ class Packing(NamedTuple):
 
 
 @cache
-def program(number: Any, lanes: int) -> Program:
-    """Return the program that packs numbers of a type, by squares of `lanes`."""
-    pack_block = packing(number, lanes)
+def program(number: Any, lanes: int, in_order: bool) -> Program:
+    """Return the program that packs numbers of a type: see `packing`."""
+    pack_block = packing(number, lanes, in_order)
 
     def pack(record, unit, _thread):
         """Pack one block of filters."""
         pack_block(record, unit, fields(record, Packing).packed)
 
-    return Program(pack, variant=f"pack-{number.__name__}")
+    return Program(pack, variant=f"pack-{number.__name__}-{int(in_order)}")
 
 
 @cache
-def packing(number: Any, lanes: int) -> Any:
-    """Return the function that packs a block of filters."""
+def packing(number: Any, lanes: int, in_order: bool) -> Any:
+    """Return the function that packs a block of filters.
+
+    Where a filter's products follow each other in the weights as they are wanted (`in_order`), by
+    squares of `lanes`; else number by number.
+    """
     item = np.dtype(number).itemsize
 
     @block
@@ -113,7 +117,7 @@ def packing(number: Any, lanes: int) -> Any:
             done = (group * plan.channels + first) * blocks + count * number_of_block
             target = packed + done * plan.taps * plan.width * item
             start = source + first * plan.of_channel
-            if plan.number_of_phases == 1 and plan.of_channel == plan.taps * item:
+            if in_order:
                 pack_squares(target, start, count * plan.taps, plan.of_filter, here, plan.width)
             else:
                 taps = plan.order

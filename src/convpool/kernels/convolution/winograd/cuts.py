@@ -264,7 +264,7 @@ class WinogradCuts(SharingCuts):
             target_plane=tiling.weights_plane,
         )
         register = self.machine.vector // item
-        weigh = weighing_program(self.number, self.short, way.lanes, register)
+        weigh = weighing_program(self.number, self.short, way.lanes, register, self._is_in_order)
         weigh(np.array(told, np.int64), blocks, threads=size > 1 << 18)
         memory.give_back(scratch)
         return target

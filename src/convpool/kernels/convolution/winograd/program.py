@@ -213,13 +213,15 @@ class Weighing(NamedTuple):
 
 
 @cache
-def weighing_program(number: Any, short: Short, lanes: int, register: int) -> Program:
+def weighing_program(
+    number: Any, short: Short, lanes: int, register: int, in_order: bool
+) -> Program:
     """Return the program that transforms weights, a block of filters a unit.
 
     In order they lie in the scratch, so that they are read from the second cache.
     """
     transform_weights = weighing(number, lanes, *short)
-    pack_block = packing(number, register)
+    pack_block = packing(number, register, in_order)
 
     def weigh(record, unit, thread):
         """Transform the weights of one block of filters."""
