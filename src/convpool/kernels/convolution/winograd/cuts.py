@@ -105,7 +105,7 @@ class WinogradCuts(SharingCuts):
         return self.tiling.cycles
 
     def work(self, batch: int, threads: int) -> tuple[Array, int]:
-        """Return the record, and the number of units, for the blocks that are done first."""
+        """Return the record, and the number of units, of the blocks that suit them best."""
         ready = self._works.get((batch, threads))
         if ready is None:
             choice = self.tiling.best(batch, threads)
