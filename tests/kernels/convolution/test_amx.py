@@ -205,7 +205,9 @@ def check_sizes(spec: Spec) -> None:
         exact, scale = case.expected(), 2.0 ** -(of_images + of_weight)
         assert np.isfinite(exact).all()
         assert exact.any()
-        result, exact = (array.astype(np.float64) * scale for array in (case.run(), exact))
+        result = case.run()
+        assert replace(case, packed=False).run().tobytes() == result.tobytes()
+        result, exact = (array.astype(np.float64) * scale for array in (result, exact))
         np.testing.assert_allclose(result, exact, atol=1e-5, rtol=1e-5)
 
 
