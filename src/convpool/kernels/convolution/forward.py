@@ -54,7 +54,7 @@ def place_of(record, unit):
 def _across_filters(
     number: Number, tile: Tile, planar: bool, register: int, reading: Reading
 ) -> Any:
-    lanes, count = tile.lanes, tile.count
+    lanes, count = tile.lanes, tile.numbers
     item = np.dtype(number).itemsize
     pixel = lanes * item
     fill = filling(number, register, *reading)

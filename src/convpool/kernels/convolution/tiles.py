@@ -35,7 +35,7 @@ class Tile(NamedTuple):
 
     across_filters: bool
     lanes: int
-    count: int
+    numbers: int
     flattened: bool = False
     packed: bool = False
     flat: bool = False
@@ -169,15 +169,16 @@ def across_pixels(number: Any, form: Tile) -> Any:
                 line = min(coming[0] + number_of_tile * 64, coming[1])
                 for product in range(products):
                     if flat:
-                        tap = place + product * offsets
                         prefetch(line + product * coming[2])
-                    else:
-                        tap = place + load_number(np.int64, offsets + product * 8)
-                    pixels = load(number, tap, lanes)
-                    if packed:
-                        tile = multiply_add(tile, pixels, weights + product * (count * item))
-                    else:
-                        tile = multiply_add_rows(tile, pixels, filters, product * item)
+                    distance = (
+                        product * offsets if flat else load_number(np.int64, offsets + product * 8)
+                    )
+                    pixels = load(number, place + distance, lanes)
+                    tile = (
+                        multiply_add(tile, pixels, weights + product * (count * item))
+                        if packed
+                        else multiply_add_rows(tile, pixels, filters, product * item)
+                    )
                 if flattened:
                     where = chosen + tiles * mask + number_of_tile * 8
                     target = output + load_number(np.int64, where)

@@ -38,7 +38,8 @@ _POSITIONS = 1024  # of a block
 SEGMENT = 36  # steps that are summed in one go: their weights are 216 KB
 _SECOND_CACHE = 1 << 20  # bytes of it for weights, or for pixels
 _PRODUCTS = 6  # of pieces, for each of two numbers
-_ALONE = 1.2  # what is to be gained, at least, where an image is work for one thread only
+_GAIN = 1.04  # what is to be gained, at least: the registers of AMX wake up in some microseconds
+_ALONE = 1.2  # likewise where an image is work for one thread only
 _IMAGES = 4  # that come at a time where weights are packed for them
 _FLOAT = 4
 _WORTH_THREADS = 1 << 16  # weights to split
@@ -119,7 +120,7 @@ class AmxCuts(SharingCuts):
         others = cycles(block(problem, self.machine, planar=self.planar), problem, self.machine)
         if packs:
             others += (1.2 * self._weights + 15_000) / _IMAGES
-        mine = self.cost(_IMAGES if packs else 0)
+        mine = _GAIN * self.cost(_IMAGES if packs else 0)
         if self.spec.groups * self.blocks * self.blocking.filter_blocks == 1:
             mine *= _ALONE
         return mine < others and self.pieces <= _MOST_PIECES
