@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,7 @@ def taps_inside(axis: Window) -> Array:
     return np.stack([begin, np.maximum(begin, end), first], axis=1)
 
 
+@lru_cache(maxsize=256)
 def _in_stack(count: int, plane_bytes: int) -> int:
     """Return how many planes are reduced as one, a power of two that divides their count."""
     high = 1

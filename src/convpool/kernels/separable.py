@@ -82,16 +82,20 @@ def values_kernel(scratch: Scratch) -> Kernel:
                 rows = min(band, out_height - start)
                 for row in range(rows):
                     y = (start + row) * stride - top
+                    begin, end = -y, height - y
+                    if spread > 1:
+                        begin, end = -(y // spread), (height - 1 - y) // spread + 1
+                    begin = max(0, begin)
+                    end = max(begin, min(reach, end))
                     for place in range(0, line, lanes):
                         best = neutral(planes, lanes, operation)
                         first = place - left
-                        for t in range(reach):
-                            at = y + t * spread
-                            if 0 <= at < height:
-                                address = source + at * pitch + first * planes.itemsize
-                                values = load_row(planes, address, first, width, lanes, operation)
-                                found = either(found, nan_lanes(values, values))
-                                best = combine(values, best, operation)
+                        address = source + y * pitch + first * planes.itemsize
+                        for t in range(begin, end):
+                            there = address + t * spread * pitch
+                            values = load_row(planes, there, first, width, lanes, operation)
+                            found = either(found, nan_lanes(values, values))
+                            best = combine(values, best, operation)
                         store_whole(best, scratch + (row * line + place) * item)
                 done = 1
                 while done < taps:
