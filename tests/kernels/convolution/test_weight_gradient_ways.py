@@ -43,6 +43,7 @@ LAYERS: dict[str, tuple[Conv2dSpec, tuple[int, int, int]]] = {
     "stride 3 and 4": (Conv2dSpec(20, 24, (5, 7), (3, 4), 2), (3, 40, 61)),
     "dilated": (Conv2dSpec(36, 24, 3, 1, 2, 2), (3, 20, 21)),
     "groups": (Conv2dSpec(96, 72, 3, padding=1, groups=3), (3, 15, 12)),
+    "few filters": (Conv2dSpec(20, 13, 3, padding=1), (5, 14, 17)),
     "few channels": (Conv2dSpec(3, 40, 7, 2, 3), (3, 41, 43)),
     "reflected": (Conv2dSpec(40, 24, 3, padding=1, padding_mode="reflect"), (3, 14, 14)),
     "circular": (Conv2dSpec(33, 24, 5, 2, 2, padding_mode="circular"), (3, 19, 22)),

@@ -28,6 +28,7 @@ LAYERS: dict[str, tuple[Spec, tuple[int, ...]]] = {
     "cut tiles": (Conv2dSpec(40, 48, 3, padding=1), (2, 17, 21)),
     "cut blocks": (Conv2dSpec(64, 33, 3, padding=1), (1, 50, 70)),
     "few tiles": (Conv2dSpec(96, 64, 3, padding=1), (3, 7, 7)),
+    "few filters": (Conv2dSpec(40, 13, 3, padding=1), (2, 17, 21)),
     "one tile": (Conv2dSpec(8, 8, 3), (2, 3, 3)),
     "groups": (Conv2dSpec(96, 72, 3, padding=1, groups=2), (2, 12, 15)),
     "reflected": (Conv2dSpec(33, 32, 3, padding=1, padding_mode="reflect"), (2, 14, 14)),
