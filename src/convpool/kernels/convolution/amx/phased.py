@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels.amx import ROWS
-from convpool.kernels.convolution.amx.cuts import SEGMENT, AmxCuts
+from convpool.kernels.convolution.amx.blocks import SEGMENT
+from convpool.kernels.convolution.amx.cuts import AmxCuts
 from convpool.kernels.convolution.amx.phases import program
 from convpool.kernels.convolution.amx.weights import FILTERS
 from convpool.kernels.convolution.blocking import even, up
