@@ -102,7 +102,7 @@ def contestants(text: str) -> tuple[str, ...]:
             raise ArgumentError("--peers", name, f"one of {', '.join(PEERS)}")
         if (need := _missing(name)) is not None:
             raise ArgumentError("--peers", name, f"possible here: it needs {need}")
-    return *dict.fromkeys(names), *OURS
+    return *dict.fromkeys(names), *(name for name in WAYS if name in OURS)
 
 
 def _missing(name: str) -> str | None:

@@ -48,7 +48,10 @@ def test_training(held: tuple[list[Order], list[Score]]) -> None:
     done = CliRunner().invoke(app, ["training", "--threads", "1", "--quick"])
     assert done.exit_code == 0, done.output
     assert [network.name for network in orders[0].networks] == ["resnet20", "example-cnn"]
-    assert (orders[0].batches, orders[0].contestants) == ((64, 128), ("torch", "accelerated"))
+    assert (orders[0].batches, orders[0].contestants) == (
+        (64, 128),
+        ("torch", "accelerated", "fused"),
+    )
 
 
 def test_a_wrong_output_and_an_early_end_are_failures(
