@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cache
 
-from PIL import ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from convpool.pictures.scale import Colour
 
@@ -169,11 +169,23 @@ class Lettering:
     def _draw_times(self, draw: ImageDraw.ImageDraw, left: float, top: float) -> None:
         """Two strokes about the middle of the digits."""
         ascent, _ = self._font.getmetrics()
-        reach = self.size * 0.19
         x, y = left + self._times_advance / 2, top + ascent - self.size * 0.34
-        stroke = max(1, round(self.size / 12)) + 2 * self._extra
-        for up in (-reach, reach):
-            draw.line((x - reach, y - up, x + reach, y + up), fill=self.colour, width=stroke)
+        strokes = _times(self.size, max(1, round(self.size / 12)) + 2 * self._extra)
+        half = strokes.width // 2
+        place = math.floor(x + 0.5) - half, math.floor(y + 0.5) - half
+        draw.bitmap(place, strokes, fill=self.colour)
+
+
+@cache
+def _times(size: int, stroke: int) -> Image.Image:
+    """The multiplication sign by itself: Pillow draws slanted lines left of 0 otherwise."""
+    reach = size * 0.19
+    half = math.ceil(reach) + stroke
+    image = Image.new("1", (2 * half + 1, 2 * half + 1))
+    for up in (-reach, reach):
+        ends = half - reach, half - up, half + reach, half + up
+        ImageDraw.Draw(image).line(ends, fill=1, width=stroke)
+    return image
 
 
 @cache

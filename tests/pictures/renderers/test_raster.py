@@ -13,7 +13,7 @@ from PIL import Image
 
 from convpool import animate
 from convpool.pictures.cutting import part
-from convpool.pictures.drawing import Drawing, Polygon, Role
+from convpool.pictures.drawing import Drawing, Line, Polygon, Role, Text
 from convpool.pictures.renderers import Renderer, renderer
 from convpool.pictures.renderers.look import Look
 from convpool.pictures.renderers.painter import paint
@@ -71,6 +71,15 @@ def test_random_films_come_back_frame_by_frame(drawing: Drawing) -> None:
             difference = np.abs(pixels - drawn(drawing, number, Look())).max(axis=-1)
             assert difference.max() <= 255 / 16, (extension, number)
             assert np.count_nonzero(difference) <= 4, (extension, number)
+
+
+def test_a_sign_of_strokes_is_the_same_wherever_it_is_painted_anew() -> None:
+    """Pillow draws slanted lines left of 0 otherwise: the multiplication sign is none of them."""
+    text = Text((16, 8), "1×2", 6.0, Role.INPUT, range(2), "start")
+    line = Line(((16, 8), (20.5, 8)), Role.INPUT, range(1))
+    drawing = Drawing(64, 48, (text, line), tuple("ab"), "sign", 16)
+    for number, pixels in enumerate(frames(render("png")(drawing, Look()))):
+        assert (pixels == drawn(drawing, number, Look())).all()
 
 
 @EVERY_FORMAT
@@ -153,7 +162,7 @@ def test_a_thin_line_at_a_whole_coordinate_is_one_pixel_wide() -> None:
 STREAM = """
 import re
 from pathlib import Path
-from convpool.pictures.drawing import Drawing, Polygon, Role, Text
+from convpool.pictures.drawing import Drawing, Line, Polygon, Role, Text, Text
 from convpool.pictures.renderers import renderer
 from convpool.pictures.renderers.look import Look
 
