@@ -105,11 +105,12 @@ def accuracy(
     batch: Batch = "table",
     layout: Layouts = "nchw",
     precision: Precision = FAST,
+    draws: Annotated[int, typer.Option(min=1, help="Of random numbers; the worst counts.")] = 3,
     json_to: Json = None,
 ) -> None:
     """Print the errors against float64 alone: largest error over the output's root mean square."""
     order = _order("1", batch, layout, match, peers, None)
-    order = replace(order, precision=checked("--precision", precision))
+    order = replace(order, precision=checked("--precision", precision), draws=draws)
     found, console = _carried_out(order), open_console()
     for title, lines in groups(found):
         console.print(error_table(title, lines), "")

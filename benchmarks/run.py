@@ -15,7 +15,7 @@ from convpool.bench.cases import Layout
 from convpool.bench.contestants import OURS
 from convpool.bench.limits import limits
 from convpool.bench.machine import Machine, counted, describe
-from convpool.bench.measure import Line, measure_among
+from convpool.bench.measure import Line, errors_among, measure_among
 from convpool.bench.race import Pace
 from convpool.bench.survey import finite, way
 from convpool.precisions import FAST, precision
@@ -35,6 +35,8 @@ class Order:
     peers: tuple[str, ...]
     pace: Pace | None
     """Only errors if None."""
+    draws: int = 1
+    """Of numbers, over which errors are the largest, where only they are wanted."""
     precision: str = FAST
     """Of ours: "fast" or "strict"."""
 
@@ -91,6 +93,7 @@ class Report:
             "peers": self.order.peers,
             "precision": self.order.precision,
             "pace": None if self.order.pace is None else asdict(self.order.pace),
+            "draws": self.order.draws,
             "limits": self.limits,
             "lines": lines,
             "means": [asdict(mean) for mean in self.means],
@@ -123,7 +126,10 @@ def _line(line: Line[Case]) -> dict[str, object]:
 def measure(case: Case, layout: Layout, threads: int, order: Order) -> Line[Case]:
     """Return a case's line among the order's peers and convpool."""
     with precision(order.precision):
-        return measure_among(contestants(order.peers), case, layout, threads, order.pace)
+        among = contestants(order.peers)
+        if order.pace is None:
+            return errors_among(among, case, layout, threads, order.draws)
+        return measure_among(among, case, layout, threads, order.pace)
 
 
 def run(order: Order, progress: Progress = lambda _text: None) -> Report:

@@ -5,7 +5,7 @@ from math import isnan
 import pytest
 
 from convpool.bench import race as race_module
-from convpool.bench.measure import measure_among
+from convpool.bench.measure import errors_among, measure_among
 from convpool.bench.race import QUICK, Pace, race
 from tests.benchmarks.contestants import Fake, case_named
 
@@ -48,9 +48,19 @@ def test_the_fastest_block_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_errors_alone() -> None:
-    line = measure_among([Fake("torch"), Fake("functions")], POOL, "nchw", 1, None)
+    line = errors_among([Fake("torch"), Fake("functions")], POOL, "nchw", 1, 2)
     assert line.errors == {"torch": 0, "functions": 0}
     assert line.seconds == {}
+
+
+def test_the_worst_draw_counts() -> None:
+    calls = iter(range(3))
+
+    def off_in_the_second(output: object) -> object:
+        return _off(output) if next(calls) == 1 else output
+
+    line = errors_among([Fake("functions", off_in_the_second)], POOL, "nchw", 1, 3)
+    assert line.errors["functions"] > 0
 
 
 def test_contestants_take_turns_and_libraries_rest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from convpool.bench.cases import Case, Layout
 from convpool.bench.contestants import OURS, Contestant, Run
 from convpool.bench.limits import best_width, copies, multiply_adds, operations
 from convpool.bench.race import Pace, race
-from convpool.bench.task import error, is_wrong, make_task, truth
+from convpool.bench.task import error, is_wrong, largest, make_task, truth
 
 AnyCase = TypeVar("AnyCase", bound=Case)
 
@@ -63,7 +63,7 @@ class Line(Generic[AnyCase]):
 
 
 def measure_among(
-    among: Sequence[Contestant], case: AnyCase, layout: Layout, threads: int, pace: Pace | None
+    among: Sequence[Contestant], case: AnyCase, layout: Layout, threads: int, pace: Pace
 ) -> Line[AnyCase]:
     """Return a case's line; its time is measured only if every output is right.
 
@@ -72,7 +72,7 @@ def measure_among(
         case: the layer and its batch.
         layout: how the input lies in memory.
         threads: of every contestant.
-        pace: how long is measured; only the errors if None.
+        pace: how long is measured.
     """
     task = make_task(case, layout, threads)
     with ExitStack() as sessions:
@@ -81,12 +81,30 @@ def measure_among(
         libraries = [contestant.prepare(task) for contestant in among]
         expected = truth(task)
         errors = {name: error(run(), expected) for runs in libraries for name, run in runs.items()}
-        if pace is None or any(is_wrong(case, error) for error in errors.values()):
+        if any(is_wrong(case, error) for error in errors.values()):
             return Line(case, layout, threads, errors, {}, np.nan)
         limits, work = _limits(case, threads)
         times = race([*libraries[:-1], {**libraries[-1], **limits}], pace)
     limit = work / min(times.pop(name) for name in limits)
     return Line(case, layout, threads, errors, times, limit)
+
+
+def errors_among(
+    among: Sequence[Contestant], case: AnyCase, layout: Layout, threads: int, draws: int
+) -> Line[AnyCase]:
+    """Return a case's line of errors alone, each the largest over some draws of the numbers."""
+    errors: dict[str, float] = {}
+    with ExitStack() as sessions:
+        for contestant in among:
+            sessions.enter_context(contestant.session(threads))
+        for draw in range(draws):
+            task = make_task(case, layout, threads, draw)
+            expected = truth(task)
+            for contestant in among:
+                for name, run in contestant.prepare(task).items():
+                    so_far = errors.get(name, 0.0)
+                    errors[name] = largest(np.array([so_far, error(run(), expected)]))
+    return Line(case, layout, threads, errors, {}, np.nan)
 
 
 def _limits(case: Case, threads: int) -> tuple[dict[str, Run], int]:

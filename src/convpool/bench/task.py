@@ -41,9 +41,9 @@ class Task:
         return self.arrays[0]
 
 
-def make_task(case: Case, layout: Layout = "nchw", threads: int = 1) -> Task:
-    """Return the case with normally distributed numbers, the same on every call."""
-    random = np.random.default_rng(0)
+def make_task(case: Case, layout: Layout = "nchw", threads: int = 1, draw: int = 0) -> Task:
+    """Return the case with normally distributed numbers, the same whenever a draw is."""
+    random = np.random.default_rng(draw)
     images = _laid_out(random.standard_normal(case.shape, np.float32), layout)
     spec = case.spec
     rest: tuple[Array, ...] = ()

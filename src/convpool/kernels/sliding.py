@@ -87,12 +87,13 @@ def existing_rows(_context, _plane, _step, _first, _height, _zeros, count):
 
 
 @intrinsic(prefer_literal=True)
-def slide(_context, rows, _column, _width, weights, down, across, count):
+def slide(_context, rows, _column, _width, weights, down, across, count, strict):
     """Return `count` positions' rows of sums, of each phase one after the other.
 
     `rows` are the addresses of the rows that they meet, `column` is the first one that the first
     position meets, of `width`. `weights` are as `splats` makes them. `down` and `across` are
-    packed: (taps, step, rest, stride, descending). What lies beside the rows is 0.
+    packed: (taps, step, rest, stride, descending). What lies beside the rows is 0. If `strict` is
+    1, each row of taps is summed by itself first.
     """
     taps_y, step_y, rest_y, stride_y, descending = unpacked(down, 5)
     taps_x, step_x, rest_x, stride_x, _ = unpacked(across, 5)
@@ -110,7 +111,8 @@ def slide(_context, rows, _column, _width, weights, down, across, count):
         zero = ir.Constant(vector.llvm, None)
         sums = [[zero] * step_x for _ in range(result.count)]
         order = range(len(places))
-        # So each sum adds up its taps in their order, as all other ways do.
+        # So each sum adds up its taps in their order, as all other ways do; strict ones, that of
+        # each row, which halves the number of roundings of large sums.
         for row in reversed(order) if descending else order:
             pixels = _pixels(builder, columns, places[row], stride_x)
             for line in range(result.count):
@@ -119,15 +121,17 @@ def slide(_context, rows, _column, _width, weights, down, across, count):
                     if position * stride_y + place_y != row:
                         continue
                     for part, met in enumerate(horizontal):
+                        total = zero if strict.literal_value else sums[line][part]
                         for tap_x, place_x in met:
                             weight = taps[tap_y * taps_x + tap_x]
-                            sums[line][part] = _multiply_add(
-                                builder, vector, weight, pixels[place_x], sums[line][part]
-                            )
+                            total = _multiply_add(builder, vector, weight, pixels[place_x], total)
+                        if strict.literal_value:
+                            total = builder.fadd(sums[line][part], total)
+                        sums[line][part] = total
         made = [line[0] if step_x == 1 else _interleaved(builder, *line) for line in sums]
         return context.make_tuple(builder, result, made)
 
-    return result(rows, types.intp, types.intp, weights, down, across, count), generate
+    return result(rows, types.intp, types.intp, weights, down, across, count, strict), generate
 
 
 @intrinsic(prefer_literal=True)

@@ -115,6 +115,13 @@ class Convolution:
         strict = replace(self._cuts[True].problem, strict=True)
         return {planar: replace(cuts, problem=strict) for planar, cuts in self._cuts.items()}
 
+    @cached_property
+    def _strict_planes(self) -> Cuts | None:
+        """The way plane by plane that sums in another order: all images take it, in any layout."""
+        if self._planes is None:
+            return None
+        return replace(self._planes, problem=replace(self._planes.problem, strict=True))
+
     @property
     def packing(self) -> Hashable:
         """Every operator of a layer takes what another one packed, and adds orders of its own."""
@@ -149,18 +156,18 @@ class Convolution:
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
-        if self._turns and last:
+        planes = self._strict_planes if get_precision() == STRICT else self._planes
+        if last and (self._turns or (planes is not None and planes.problem.strict)):
             return self._by_planes(input, packed, out, residual, activation)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
         if residual is not None and residual.strides != out.strides:
             residual = _like(out, residual)
         in_rows = input.strides[3] == input.itemsize or input.shape[3] == 1
-        if self._planes is not None and in_rows and not last:
-            ways = [self._planes]
-        else:
-            ways = self._ways(not last, packed.kept)
-        self._fill(ways, input, packed, out, residual, activation)
+        ways, images = self._ways(not last, packed.kept), input
+        if planes is not None and not last and (in_rows or planes.problem.strict):
+            ways, images = [planes], input if in_rows else np.ascontiguousarray(input)
+        self._fill(ways, images, packed, out, residual, activation)
         return out
 
     def _by_planes(

@@ -120,7 +120,7 @@ class PlaneCuts(Cuts):
     def _program(self, reading: int) -> Program:  # noqa: ARG002 (others read in several ways)
         register = self.machine.vector // self.problem.itemsize
         lanes = lanes_for(self.problem.horizontal.longest, register)
-        return program(self.number, self.axes, self.count, lanes)
+        return program(self.number, self.axes, self.count, lanes, self.problem.strict)
 
     def pack(self, weight: Array) -> Array:
         """Return the weights, tap after tap."""
