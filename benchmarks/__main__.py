@@ -121,7 +121,7 @@ def accuracy(
 
 @app.command()
 def steady(threads: Threads = "1,2", peers: Peers = "torch", quick: Quick = False) -> None:
-    """Print what a byte of output costs where outputs exceed 32 MiB, and at a quarter of that."""
+    """Print what a byte of output costs in batches of some 12, 48 and 192 MiB of output."""
     _sweeps(sweep.batches(), sweep.batch_table, threads, peers, quick)
 
 

@@ -1,15 +1,21 @@
-"""The same layer at several sizes: what a batch or an image costs more than its share."""
+"""The same layer at several sizes: what a batch or an image costs more than its share.
+
+A copy of as many bytes is timed beside each: what leaves a cache costs more, and that is no step of
+the layer's.
+"""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from math import prod
+from itertools import pairwise
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from benchmarks.cases import Case, all_cases, select
 from benchmarks.peers import contestants
+from convpool.bench.limits import copies
 from convpool.bench.machine import counted
 from convpool.bench.race import Pace, race
 from convpool.bench.task import error, is_wrong, make_task, truth
@@ -26,8 +32,10 @@ STEADY = (
     *("resnet20-cifar,stem", "vgg16,pool 224", "odd,k3 s1 (inception)"),
 )
 SIDES = (256, 512, 1024, 2048, 4096)
-_CONV = Case(Conv2dSpec(16, 16, 3, padding=1), (1, 16, 8, 8), net="sizes", layer="3x3 16-16")
+_NARROW = Case(Conv2dSpec(16, 16, 3, padding=1), (1, 16, 8, 8), net="sizes", layer="3x3 16-16")
+_WIDE = Case(Conv2dSpec(32, 32, 3, padding=1), (1, 32, 8, 8), net="sizes", layer="3x3 32-32")
 _POOL = Case(MaxPool2dSpec(2), (1, 16, 8, 8), net="sizes", layer="pool 2x2")
+_COPIES = "copy"
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Sweep:
 
     cases: list[Case]
     seconds: dict[str, list[float]]
-    """Of each contestant, in the order of the cases."""
+    """Of each contestant, and of a copy of a case's bytes, in the order of the cases."""
 
 
 def sweep(cases: Sequence[Case], threads: int, peers: Sequence[str], pace: Pace) -> Sweep:
@@ -59,48 +67,66 @@ def sweep(cases: Sequence[Case], threads: int, peers: Sequence[str], pace: Pace)
             for (name, number), run in runs.items():
                 if number == 0 and is_wrong(cases[0], error(run(), expected)):
                     raise DataError(f"{name} is WRONG for {cases[0]}")
+        for number, case in enumerate(cases):
+            for name, run in copies(_bytes(case), threads).items():
+                libraries[-1][name, number] = run
         times = race(libraries, pace)
-    names = dict.fromkeys(name for name, _ in times)
-    return Sweep(
-        list(cases),
-        {name: [times[name, number] for number in range(len(cases))] for name in names},
-    )
+    seconds: dict[str, list[float]] = {}
+    for (name, number), time in times.items():
+        mine = seconds.setdefault(_COPIES if name.startswith(_COPIES) else name, [inf] * len(cases))
+        mine[number] = min(mine[number], time)
+    return Sweep(list(cases), seconds)
+
+
+def _bytes(case: Case) -> int:
+    """Return those of its input and output."""
+    return 4 * prod(case.shape) + case.output_bytes
 
 
 def batches() -> list[list[Case]]:
-    """Return layers with a quarter of a batch and the batch, whose output exceeds 32 MiB."""
+    """Return layers with a quarter of a batch, the batch, whose output exceeds 32 MiB, and four."""
     found = []
     for case in select(all_cases(), batch="1"):
         if case.name in STEADY and case.kind != "pooling with indices":
             quarter = -(-LARGE_OUTPUT // (4 * case.output_bytes))
-            found.append([case.with_batch(quarter), case.with_batch(4 * quarter)])
+            found.append([case.with_batch(quarter * 4**power) for power in range(3)])
     return found
 
 
 def sides() -> list[list[Case]]:
     """Return a convolution and a max pooling on images of growing sides."""
-    return [[replace(case, shape=(1, 16, side, side)) for side in SIDES] for case in (_CONV, _POOL)]
+    return [
+        [replace(case, shape=(*case.shape[:2], side, side)) for side in SIDES]
+        for case in (_NARROW, _WIDE, _POOL)
+    ]
 
 
 def batch_table(sweeps: Sequence[Sweep], threads: int) -> Table:
-    """Return the time per output byte of a batch over that of its quarter."""
+    """Return the time per output byte of batches over that of their quarters."""
     table = _table(f"time per output byte, batch ÷ quarter of it: {counted(threads)}")
-    for column in ("layer", "batch", "output MiB", "contestant", "ns/KiB", "÷ quarter"):
+    for column in (
+        "layer",
+        "batch",
+        "output MiB",
+        "contestant",
+        "ns/KiB",
+        "÷ quarter",
+        "÷ quarter",
+    ):
         table.add_column(column, justify="left" if column == "layer" else "right")
     for swept in sweeps:
-        small, large = swept.cases
         for name, seconds in swept.seconds.items():
             cost = [
                 1024e9 * time / case.output_bytes
                 for time, case in zip(seconds, swept.cases, strict=True)
             ]
             table.add_row(
-                large.name,
-                f"{small.n}, {large.n}",
-                f"{large.output_bytes / 2**20:.0f}",
+                swept.cases[0].name,
+                ", ".join(str(case.n) for case in swept.cases),
+                ", ".join(f"{case.output_bytes / 2**20:.0f}" for case in swept.cases),
                 name,
-                f"{cost[1]:.1f}",
-                f"{cost[1] / cost[0]:.2f}",
+                ", ".join(f"{one:.1f}" for one in cost),
+                *(f"{large / small:.2f}" for small, large in pairwise(cost)),
             )
     return table
 
