@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import first_call, network_commands, sweep
-from benchmarks.cases import Case, all_cases, select, training
+from benchmarks.cases import NETWORKS, TABLES, Case, all_cases, select, training
 from benchmarks.means import means_from
 from benchmarks.peers import chosen
 from benchmarks.report.command import report
@@ -56,6 +56,7 @@ def layers(
     quick: Quick = False,
     peers: Peers = None,
     precision: Precision = FAST,
+    table: Annotated[str, typer.Option(help="usual, or networks (further ones).")] = "usual",
     json_to: Json = None,
     picture_to: Annotated[
         Path | None, typer.Option("--picture", help="Draw to this .png or .svg file.")
@@ -65,7 +66,7 @@ def layers(
     if context.invoked_subcommand is not None:
         return
     pace = QUICK if quick else Pace(rounds=rounds)
-    order = _order(threads, batch, layout, match, peers, pace)
+    order = _order(threads, batch, layout, match, peers, pace, table)
     order = replace(order, precision=checked("--precision", precision))
     console = open_console()
     found = _carried_out(order)
@@ -160,15 +161,24 @@ def draw_again(
 
 
 def _order(
-    threads: str, batch: str, layout: str, match: str, peers: str | None, pace: Pace | None
+    threads: str,
+    batch: str,
+    layout: str,
+    match: str,
+    peers: str | None,
+    pace: Pace | None,
+    table: str = "usual",
 ) -> Order:
+    tables = {"usual": TABLES, "networks": (NETWORKS,)}
+    if table not in tables:
+        raise ArgumentError("--table", table, f"one of {', '.join(tables)}")
     batches = {"1": ("1",), "table": ("table",), "both": ("1", "table")}
     if batch not in batches:
         raise ArgumentError("--batch", batch, f"one of {', '.join(batches)}")
     layouts: dict[str, tuple[Layout, ...]] = {"nchw": ("nchw",), "nhwc": ("nhwc",), "both": LAYOUTS}
     if layout not in layouts:
         raise ArgumentError("--layout", layout, f"one of {', '.join(layouts)}")
-    cases = select(all_cases(), batch=batch, match=match)
+    cases = select(all_cases(tables[table]), batch=batch, match=match)
     if not cases:
         raise ArgumentError("--match", match, "part of a layer's net, name, operation or class")
     counts, names = thread_counts(threads), tuple(chosen(peers))

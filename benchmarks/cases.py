@@ -19,6 +19,8 @@ from convpool.spec import (
 FOLDER = Path(__file__).parent
 TABLES = ("layers.csv", "more_layers.csv")
 """The table that figures are given over, and rows for the classes that it lacks."""
+NETWORKS = "networks.csv"
+"""Layers of further networks, among which nobody chose what is fast."""
 OPERATIONS = ("conv2d", "conv_transpose2d", "max_pool2d", "max_pool2d_with_indices", "avg_pool2d")
 CLASSES = (
     *("3x3 s1", "1x1", "strided", "depthwise", "grouped", "dilated", "first layer", "other conv"),
@@ -140,9 +142,9 @@ def _number(argument: str, text: str | None) -> int:
     return int(text)
 
 
-def all_cases() -> list[Case]:
-    """Return the rows of both tables, with the tables' batches."""
-    return [case for table in TABLES for case in read_table(FOLDER / table)]
+def all_cases(tables: Iterable[str] = TABLES) -> list[Case]:
+    """Return the rows of tables, with the tables' batches."""
+    return [case for table in tables for case in read_table(FOLDER / table)]
 
 
 def select(cases: Iterable[Case], *, batch: str = "both", match: str = "") -> list[Case]:

@@ -78,7 +78,7 @@ def means_from(records: Iterable[dict[str, Any]]) -> list[Mean]:
 
 def _belongs(line: Line[Case], kind: str) -> bool:
     if kind == ALL:
-        return line.case.is_convolution and line.case.table == TABLES[0]
+        return line.case.is_convolution and line.case.table != TABLES[1]
     return line.case.kind == kind
 
 

@@ -29,10 +29,12 @@ def report(
     pictures = _pictures(figures, to)
     texts = {name: section(figures) for name, section in SECTIONS.items()}
     page = PAGE.read_text(encoding="utf-8")
-    for name, text in {**texts, **pictures, "behind": behind(figures, reasons)}.items():
+    texts["behind"] = behind(figures.timed, reasons)
+    texts["behind further"] = behind(figures.further, reasons)
+    for name, text in {**texts, **pictures}.items():
         page = page.replace(f"{{{{{name}}}}}", text)
     write_whole(to, page.encode())
-    cases = [line.case for line in leading(figures)]
+    cases = [line.case for line in leading([*figures.timed, *figures.further])]
     unknown = {key_of(case) for case in cases if not reasons.get(key_of(case))}
     typer.echo(f"{to}: a peer leads on {len({key_of(case) for case in cases})} layers")
     for text, keys in (("no reason yet", sorted(unknown)), ("not needed", idle(reasons, cases))):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import Case, case_from
+from benchmarks.cases import NETWORKS, Case, case_from
 from convpool.bench.machine import Machine
 from convpool.bench.measure import Line
 from convpool.bench.survey import ours
@@ -31,6 +31,15 @@ class Figures:
     @property
     def timed(self) -> list[Line[Case]]:
         """The layers forward, in the precision that is the default, if they were timed."""
+        return [line for line in self._timed if line.case.table != NETWORKS]
+
+    @property
+    def further(self) -> list[Line[Case]]:
+        """Those of further networks, if they were timed."""
+        return [line for line in self._timed if line.case.table == NETWORKS]
+
+    @property
+    def _timed(self) -> list[Line[Case]]:
         return [line for line in self.layers[FAST] if line.seconds]
 
     @property

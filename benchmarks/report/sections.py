@@ -60,10 +60,10 @@ def _layout(layout: Layout) -> str:
 
 
 def of_kind(lines: Iterable[Line[Case]], kind: str) -> list[Line[Case]]:
-    """Return the lines of a class; all convolutions are those of the first table."""
+    """Return the lines of a class; all convolutions are those of whole networks."""
     if kind == ALL:
         convolutions = (line for line in lines if line.case.is_convolution)
-        return [line for line in convolutions if line.case.table == TABLES[0]]
+        return [line for line in convolutions if line.case.table != TABLES[1]]
     return [line for line in lines if line.case.kind == kind]
 
 
@@ -116,16 +116,21 @@ def _mean_table(lines: Sequence[Line[Case]]) -> str:
     return table(header, rows)
 
 
-def leading(figures: Figures) -> list[Line[Case]]:
+def further(figures: Figures) -> str:
+    """Return the means over the layers of further networks."""
+    return _mean_tables(settings(figures.further)) or NOTHING
+
+
+def leading(timed: Iterable[Line[Case]]) -> list[Line[Case]]:
     """Return the lines in which a peer leads, the farthest first."""
-    found = [(value, line) for line in figures.timed if (value := lead(line)) is not None]
+    found = [(value, line) for line in timed if (value := lead(line)) is not None]
     return [line for value, line in sorted(found, key=lambda pair: pair[0]) if value < BEHIND]
 
 
-def behind(figures: Figures, reasons: Mapping[Key, str]) -> str:
+def behind(timed: Sequence[Line[Case]], reasons: Mapping[Key, str]) -> str:
     """Return where a peer leads, and why if that is known."""
-    lines = leading(figures)
-    total = sum(best_peer(line) is not None for line in figures.timed)
+    lines = leading(timed)
+    total = sum(best_peer(line) is not None for line in timed)
     if not lines:
         return f"On none of {total} lines."
     by_key: dict[Key, list[Line[Case]]] = {}
@@ -274,6 +279,7 @@ def _layer_table(lines: Sequence[Line[Case]]) -> str:
 SECTIONS: dict[str, Callable[[Figures], str]] = {
     "machine": machine,
     "means": means,
+    "further": further,
     "strict": strict,
     "accuracy": accuracy,
     "backward": backward,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cases import CLASSES, FOLDER, all_cases, read_table, select
+from benchmarks.cases import CLASSES, FOLDER, NETWORKS, all_cases, read_table, select
 from convpool.errors import ArgumentError
 from tests.benchmarks.contestants import case_named
 
@@ -12,6 +12,14 @@ GOOD = "net,layer,conv2d,1,3,8,8,4,3,3,1,1,1,1,1,1"
 
 def test_tables_have_every_class() -> None:
     assert {case.kind for case in all_cases()} == set(CLASSES)
+
+
+def test_further_networks_have_layers_of_their_own() -> None:
+    usual = {(case.shape, case.spec, case.op) for case in all_cases()}
+    further = all_cases([NETWORKS])
+    assert len({case.net for case in further}) >= 10
+    assert len({case.name for case in further if case.is_convolution}) == 76
+    assert usual.isdisjoint((case.shape, case.spec, case.op) for case in further)
 
 
 def test_pooling_comes_with_indices_and_without() -> None:
