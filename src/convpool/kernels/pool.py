@@ -68,7 +68,9 @@ class Pool:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         """Bytes that may wait."""
-        self._waiting: list[Block] = []
+        self._waiting: dict[int, dict[int, Block]] = {}  # by size, and when they came back
+        self._bytes = 0
+        self._now = 0
         self._returned: deque[Block] = deque()
         self._lock = Lock()
 
@@ -92,29 +94,44 @@ class Pool:
     def waiting(self) -> int:
         """Return the bytes that wait."""
         self._settle()
-        return sum(block.size for block in self._waiting)
+        return self._bytes
 
     def after_fork(self) -> None:
         """Replace the lock in the child: a thread that it doesn't have may have held it."""
         self._lock = Lock()
 
     def _find(self, size: int) -> Block | None:
-        """Take the block of the size that came back last: the likeliest to be in a cache."""
-        for place in range(len(self._waiting) - 1, -1, -1):
-            if self._waiting[place].size == size:
-                return self._waiting.pop(place)
-        return None
+        """Take the block of the size that came back last: the likeliest to be in a cache.
+
+        A network's step has some hundred blocks wait. Looked through one by one, they would take
+        longer than a small layer.
+        """
+        ready = self._waiting.get(size)
+        if not ready:
+            return None
+        self._bytes -= size
+        return ready.popitem()[1]
 
     def _settle(self) -> None:
         while self._returned and self._lock.acquire(blocking=False):
             try:
                 while self._returned:
-                    self._waiting.append(self._returned.popleft())
-                total = sum(block.size for block in self._waiting)
-                while total > self.limit:
-                    total -= self._waiting.pop(0).size
+                    block = self._returned.popleft()
+                    self._now += 1
+                    self._bytes += block.size
+                    self._waiting.setdefault(block.size, {})[self._now] = block
+                while self._bytes > self.limit:
+                    self._give_up_oldest()
             finally:
                 self._lock.release()
+
+    def _give_up_oldest(self) -> None:
+        ages = {size: next(iter(blocks)) for size, blocks in self._waiting.items() if blocks}
+        size = min(ages, key=ages.__getitem__)
+        del self._waiting[size][ages[size]]
+        if not self._waiting[size]:
+            del self._waiting[size]
+        self._bytes -= size
 
 
 def block_size(nbytes: int) -> int:

@@ -20,7 +20,7 @@ from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.winograd.record import Tiles
 from convpool.kernels.jit import block
 from convpool.kernels.pieces import store_pairs
-from convpool.kernels.rows import fields, load
+from convpool.kernels.rows import fields, load, prefetch
 
 STEP = 2 * PAIRS
 """Channels of a step."""
@@ -31,6 +31,7 @@ STEP_OF_TILE, STEP_OF_WEIGHTS = PIECES * 2 * STEP, PIECES * 2 * TILE
 _RECORD = 8 * len(Record._fields)
 _ROW = 4 * LANES  # bytes of the weights, or of the sums, of a block of filters
 _HALF = LANES // 2
+_LINE = 64
 _TURNS = 4  # in which the next weights are split, while those of one step are multiplied
 
 
@@ -40,7 +41,7 @@ def multiplying(number: Any, points: int) -> Any:
     split = _splitting(number)
 
     @block
-    def multiply(record, memory, tiles, weights, blocks):
+    def multiply(record, memory, tiles, weights, blocks, soon):
         """Leave the sums of all tiles in memory.
 
         Plane by plane, so that its values are in the nearer caches for all blocks of filters. The
@@ -53,12 +54,16 @@ def multiplying(number: Any, points: int) -> Any:
             tiles: how many there are.
             weights: address of the first block's weights.
             blocks: how many blocks of filters there are.
+            soon: two addresses, and how many bytes will be needed there.
         """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
         steps = -(-plan.channels // STEP)
         half, tile = more.rows, more.values_tile
         pieces, others = memory + more.pieces, memory + more.pieces + more.pieces_size
+        output, pixels, size = soon
+        rounds = points * blocks * -(-tiles // (2 * half))
+        share = -(-size // (rounds * _LINE)) * _LINE
         configure(more.shapes)
         split(weights, 0, PAIRS * steps, pieces)
         for number_of_plane in range(points * blocks):
@@ -72,6 +77,11 @@ def multiplying(number: Any, points: int) -> Any:
             for t in range(0, tiles, 2 * half):
                 first = memory + more.values + point * more.values_plane + t * tile
                 second = first + half * tile
+                for line in range(0, share, _LINE):
+                    prefetch(output + line)
+                    prefetch(pixels + line)
+                output += share
+                pixels += share
                 clear_sums()
                 for step in range(steps):
                     place, held = step * more.values_step, pieces + step * STEP_OF_WEIGHTS

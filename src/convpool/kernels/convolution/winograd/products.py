@@ -22,6 +22,7 @@ from convpool.kernels.sums import add_stored, multiply_add_rows, zeros
 
 SEGMENT = 128
 """Channels that are summed in one go."""
+_LINE = 64
 _RECORD = 8 * len(Record._fields)
 
 
@@ -35,7 +36,7 @@ def multiplying(number: Any, lanes: int, count: int, points: int) -> Any:
     vector = lanes * item
 
     @block
-    def multiply(record, memory, tiles, weights, blocks):
+    def multiply(record, memory, tiles, weights, blocks, soon):
         """Leave the sums of all tiles, `count` at a time, in memory; some beyond the last too.
 
         The arguments:
@@ -43,11 +44,14 @@ def multiplying(number: Any, lanes: int, count: int, points: int) -> Any:
             tiles: how many there are.
             weights: address of the first block's weights.
             blocks: how many blocks of filters there are.
+            soon: two addresses, and how many bytes will be needed there.
         """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
         parts = -(-plan.channels // SEGMENT)
         step = vector // -(-tiles // count)
+        output, pixels, size = soon
+        share = -(-size // (points * blocks * parts * -(-tiles // count) * _LINE)) * _LINE
         for number_of_plane in range(points * blocks):
             point, i = divmod(number_of_plane, blocks)
             here = weights + point * more.weights_plane + i * more.weights_block
@@ -62,6 +66,11 @@ def multiplying(number: Any, lanes: int, count: int, points: int) -> Any:
                 for t in range(0, tiles, count):
                     place = values + t * more.values_tile
                     places = rows_at(place, more.values_tile, tiles - t - 1, count)
+                    for line in range(0, share, _LINE):
+                        prefetch(output + line)
+                        prefetch(pixels + line)
+                    output += share
+                    pixels += share
                     total = zeros(number, lanes, count)
                     for channel in range(begin, end):
                         prefetch(ahead)
