@@ -268,7 +268,7 @@ class Cuts:
             return self._in_order(weight)
         blocks = self.spec.groups * -(-self.problem.filters // self.blocking.filters)
         size = blocks * self.problem.taps * self.problem.channels * self.blocking.filters
-        packed = memory.empty((size + _LINE,), self.number)  # prefetched beyond its end
+        packed = memory.row(size + _LINE, self.number)  # prefetched beyond its end
         record = self._packing_record.copy()
         record[0], record[1] = memory.address_of(weight), memory.address_of(packed)
         self._packer(record, blocks, threads=size >= _WORTH_THREADS)

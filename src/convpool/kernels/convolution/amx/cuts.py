@@ -282,9 +282,8 @@ class AmxCuts(AmxBlocks):
         if self.splits:
             return weight
         blocks = self.spec.groups * self.blocking.filter_blocks
-        size = self._head + blocks * self.steps * STEP_BYTES + _LINE
-        packed = memory.empty((size // _FLOAT,), self.number)
-        packed = packed[-packed.ctypes.data % _LINE // _FLOAT :]
+        size = self._head + blocks * self.steps * STEP_BYTES
+        packed = memory.row(size // _FLOAT, self.number)
         record = self._packing_record.copy()
         record[0], record[1] = memory.address_of(weight), memory.address_of(packed)
         packing = packing_program if isinstance(self.spec, Conv2dSpec) else across

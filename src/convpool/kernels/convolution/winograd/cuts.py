@@ -247,7 +247,7 @@ class WinogradCuts(SharingCuts):
         way, tiling, item = self.blocking, self.tiling, self.problem.itemsize
         blocks = self.spec.groups * way.filter_blocks
         size = blocks * self.tiling.points**2 * tiling.weights_plane
-        target = memory.empty(((HEAD + size) // item + LINE,), self.number)
+        target = memory.row((HEAD + size) // item + LINE, self.number)
         target[: HEAD // item] = 0
         in_order = self.problem.taps * self.problem.channels * way.lanes * item
         each = in_order + up(tiling.points * self.short[1] * way.lanes * item, LINE)
