@@ -15,8 +15,9 @@ Measured with an empty cache (2 cores, Xeon with AMX): a 3x3 layer of 64 channel
 # Numba's own classes are untyped.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
 
-from typing import Any
+from typing import Any, ClassVar
 
+import llvmlite.binding as llvm
 from numba import _dynfunc, types
 from numba.core import typed_passes as typed
 from numba.core import untyped_passes as untyped
@@ -32,11 +33,61 @@ _BEFORE = (
     untyped.DeadBranchPrune,
     untyped.GenericRewrites,
     untyped.ReconstructSSA,
-    typed.NopythonTypeInference,
+)
+_AFTER = (
     typed.PreLowerStripPhis,
     typed.IRLegalization,
     typed.AnnotateTypes,
 )
+
+
+class _Passes(PassManager):
+    """Passes, one after the other: those that leave something to be put in order do so themselves.
+
+    Numba does so, and looks for what mustn't be there, after each of them.
+    """
+
+    def _runPass(self, _index, one, state):  # noqa: N802 (as in Numba)
+        one.analysis = self._analysis
+        one.run_pass(state)
+
+
+class _Remembering:
+    """Numba's context of types, which looks once for what some types of arguments lead to.
+
+    Numba asks for the sum of two integers, say, some hundred times.
+    """
+
+    _found: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, context):
+        self._context = context
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, function, arguments, named):
+        if not isinstance(function, types.Function) or named:
+            return self._context.resolve_function_type(function, arguments, named)
+        key = function, tuple(arguments)
+        found = self._found.get(key)
+        if found is None:
+            found = self._context.resolve_function_type(function, arguments, named)
+            self._found[key] = found
+        return found
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _TypeInference(typed.NopythonTypeInference):
+    _name = "remembering_type_inference"
+
+    def run_pass(self, state):
+        context = state.typingctx
+        state.typingctx = _Remembering(context)
+        try:
+            return super().run_pass(state)
+        finally:
+            state.typingctx = context
 
 
 class _Code(JITCodeLibrary):
@@ -55,6 +106,16 @@ class _BlockCode(_Code):
             self._reload_init.update(library._reload_init)
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._finalized = True
+
+    def _get_module_for_linking(self):
+        """Return the code itself: nothing else is made of it, so Numba's copy isn't needed."""
+        self._ensure_finalized()
+        if self._shared_module is None:
+            for function in self._final_module.functions:
+                if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                    function.linkage = "linkonce_odr"
+            self._shared_module = self._final_module
+        return self._shared_module
 
 
 class _ProgramCode(_Code):
@@ -97,8 +158,8 @@ class _KernelCompiler(Compiler):
     lowering: Any
 
     def define_pipelines(self):
-        passes = PassManager("kernel")
-        for one in (*_BEFORE, self.lowering, typed.NoPythonBackend):
+        passes = _Passes("kernel")
+        for one in (*_BEFORE, _TypeInference, *_AFTER, self.lowering, typed.NoPythonBackend):
             passes.add_pass(one, one.__name__)
         passes.finalize()
         return [passes]
