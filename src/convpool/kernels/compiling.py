@@ -15,6 +15,7 @@ Measured with an empty cache (2 cores, Xeon with AMX): a 3x3 layer of 64 channel
 # Numba's own classes are untyped.
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 import llvmlite.binding as llvm
@@ -24,6 +25,8 @@ from numba.core import untyped_passes as untyped
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_machinery import PassManager, register_pass
+
+from convpool.kernels.machine_code import MachineCode
 
 _BEFORE = (
     untyped.TranslateByteCode,
@@ -97,19 +100,21 @@ class _Code(JITCodeLibrary):
         ll_module.data_layout = self._codegen._data_layout
 
 
-class _BlockCode(_Code):
-    """Code that is only linked."""
+class _LinkedCode(_Code):
+    """Code that is only linked: with all blocks that it needs, when a program is made of it."""
 
     def finalize(self):
         self._raise_if_finalized()
-        for library in dict.fromkeys(self._linking_libraries):
+        self._finalized = True
+
+    def link_blocks(self):
+        """Link what this and its blocks call, each once."""
+        for library in _needed(self):
             self._reload_init.update(library._reload_init)
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-        self._finalized = True
 
     def _get_module_for_linking(self):
         """Return the code itself: nothing else is made of it, so Numba's copy isn't needed."""
-        self._ensure_finalized()
         if self._shared_module is None:
             for function in self._final_module.functions:
                 if not function.is_declaration and function.linkage == llvm.Linkage.external:
@@ -118,12 +123,52 @@ class _BlockCode(_Code):
         return self._shared_module
 
 
-class _ProgramCode(_Code):
+class _ProgramCode(_LinkedCode):
     """Code that is optimised in one go, blocks and all."""
+
+    def finalize(self):
+        self.link_blocks()
+        self._linking_libraries = []
+        JITCodeLibrary.finalize(self)
+
+    def _get_module_for_linking(self):
+        return JITCodeLibrary._get_module_for_linking(self)
 
     def _optimize_final_module(self):
         passes, builder = self._codegen._module_pass_manager()
         passes.run(self._final_module, builder)
+
+
+class _UnitCode(_LinkedCode):
+    """Code of which another thread makes machine code, from when it is complete."""
+
+    def finalize(self):
+        super().finalize()
+        self.link_blocks()
+        self._machine_code = MachineCode(self._codegen, self._final_module.as_bitcode())
+
+    @cached_property
+    def _made(self):
+        made = self._machine_code.result()
+        self._final_module = llvm.parse_bitcode(made[1])
+        self._finalize_dynamic_globals()
+        return made
+
+    @property
+    def has_dynamic_globals(self):
+        return bool(self._made and self._dynamic_globals)
+
+    def serialize_using_object_code(self):
+        return self.name, "object", self._made
+
+
+def _needed(library):
+    """Return the libraries that one needs, directly or not."""
+    found = dict.fromkeys(library._linking_libraries)
+    for one in library._linking_libraries:
+        if isinstance(one, _LinkedCode):  # Numba's own are linked already
+            found |= _needed(one)
+    return found
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -132,7 +177,7 @@ class _BlockLowering(typed.NativeLowering):
 
     def run_pass(self, state):
         context, name = state.targetctx, state.func_id.func_qualname
-        state.library = _BlockCode(context.codegen(), name)
+        state.library = _LinkedCode(context.codegen(), name)
         state.flags.no_compile = True
         super().run_pass(state)
         lowered = state.cr
@@ -151,6 +196,15 @@ class _ProgramLowering(typed.NativeLowering):
     def run_pass(self, state):
         state.library = _ProgramCode(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
+        return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _UnitLowering(typed.NativeLowering):
+    _name = "unit_lowering"
+
+    def run_pass(self, state):
+        state.library = _UnitCode(state.targetctx.codegen(), state.func_id.func_qualname)
         return super().run_pass(state)
 
 
@@ -175,6 +229,12 @@ class ProgramCompiler(_KernelCompiler):
     """Compiles what becomes machine code."""
 
     lowering = _ProgramLowering
+
+
+class UnitCompiler(_KernelCompiler):
+    """Compiles what becomes machine code meanwhile."""
+
+    lowering = _UnitLowering
 
 
 def by_kind(dispatcher: Any) -> Any:
