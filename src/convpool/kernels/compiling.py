@@ -16,7 +16,7 @@ Measured with an empty cache (2 cores, Xeon with AMX): a 3x3 layer of 64 channel
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
 
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import llvmlite.binding as llvm
 from numba import _dynfunc, types
@@ -25,22 +25,20 @@ from numba.core import untyped_passes as untyped
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.ir_utils import build_definitions
+from numba.core.ssa import reconstruct_ssa
 
+from convpool.kernels.call_types import CallTypes
+from convpool.kernels.lowering import KernelLower
 from convpool.kernels.machine_code import MachineCode
 
-_BEFORE = (
+_UNTYPED = (
     untyped.TranslateByteCode,
     untyped.FixupArgs,
     untyped.IRProcessing,
     untyped.RewriteSemanticConstants,
     untyped.DeadBranchPrune,
     untyped.GenericRewrites,
-    untyped.ReconstructSSA,
-)
-_AFTER = (
-    typed.PreLowerStripPhis,
-    typed.IRLegalization,
-    typed.AnnotateTypes,
 )
 
 
@@ -55,29 +53,15 @@ class _Passes(PassManager):
         one.run_pass(state)
 
 
-class _Remembering:
-    """Numba's context of types, which looks once for what some types of arguments lead to.
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _ReconstructSSA(untyped.ReconstructSSA):
+    _name = "reconstruct_ssa_only"
 
-    Numba asks for the sum of two integers, say, some hundred times.
-    """
-
-    _found: ClassVar[dict[Any, Any]] = {}
-
-    def __init__(self, context):
-        self._context = context
-
-    def __getattr__(self, name):
-        return getattr(self._context, name)
-
-    def resolve_function_type(self, function, arguments, named):
-        if not isinstance(function, types.Function) or named:
-            return self._context.resolve_function_type(function, arguments, named)
-        key = function, tuple(arguments)
-        found = self._found.get(key)
-        if found is None:
-            found = self._context.resolve_function_type(function, arguments, named)
-            self._found[key] = found
-        return found
+    def run_pass(self, state):
+        state.func_ir = reconstruct_ssa(state.func_ir)
+        self._patch_locals(state)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -86,11 +70,21 @@ class _TypeInference(typed.NopythonTypeInference):
 
     def run_pass(self, state):
         context = state.typingctx
-        state.typingctx = _Remembering(context)
+        state.typingctx = CallTypes(context)
         try:
             return super().run_pass(state)
         finally:
             state.typingctx = context
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _StripPhis(typed.PreLowerStripPhis):
+    _name = "strip_phis_only"
+
+    def run_pass(self, state):
+        state.func_ir = self._strip_phi_nodes(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
 
 
 class _Code(JITCodeLibrary):
@@ -171,8 +165,17 @@ def _needed(library):
     return found
 
 
+_TYPED = _ReconstructSSA, _TypeInference, _StripPhis, typed.IRLegalization, typed.AnnotateTypes
+
+
+class _Lowering(typed.NativeLowering):
+    @property
+    def lowering_class(self):
+        return KernelLower
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _BlockLowering(typed.NativeLowering):
+class _BlockLowering(_Lowering):
     _name = "block_lowering"
 
     def run_pass(self, state):
@@ -190,7 +193,7 @@ class _BlockLowering(typed.NativeLowering):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _ProgramLowering(typed.NativeLowering):
+class _ProgramLowering(_Lowering):
     _name = "program_lowering"
 
     def run_pass(self, state):
@@ -200,7 +203,7 @@ class _ProgramLowering(typed.NativeLowering):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _UnitLowering(typed.NativeLowering):
+class _UnitLowering(_Lowering):
     _name = "unit_lowering"
 
     def run_pass(self, state):
@@ -213,7 +216,7 @@ class _KernelCompiler(Compiler):
 
     def define_pipelines(self):
         passes = _Passes("kernel")
-        for one in (*_BEFORE, _TypeInference, *_AFTER, self.lowering, typed.NoPythonBackend):
+        for one in (*_UNTYPED, *_TYPED, self.lowering, typed.NoPythonBackend):
             passes.add_pass(one, one.__name__)
         passes.finalize()
         return [passes]
