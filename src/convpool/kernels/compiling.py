@@ -29,6 +29,7 @@ from numba.core.ir_utils import build_definitions
 from numba.core.ssa import reconstruct_ssa
 
 from convpool.kernels.call_types import CallTypes
+from convpool.kernels.extremes import replace_extremes
 from convpool.kernels.lowering import KernelLower
 from convpool.kernels.machine_code import MachineCode
 
@@ -38,7 +39,6 @@ _UNTYPED = (
     untyped.IRProcessing,
     untyped.RewriteSemanticConstants,
     untyped.DeadBranchPrune,
-    untyped.GenericRewrites,
 )
 
 
@@ -51,6 +51,15 @@ class _Passes(PassManager):
     def _runPass(self, _index, one, state):  # noqa: N802 (as in Numba)
         one.analysis = self._analysis
         one.run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _GenericRewrites(untyped.GenericRewrites):
+    _name = "generic_rewrites_and_extremes"
+
+    def run_pass(self, state):
+        replace_extremes(state.func_ir)
+        return super().run_pass(state)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -165,7 +174,14 @@ def _needed(library):
     return found
 
 
-_TYPED = _ReconstructSSA, _TypeInference, _StripPhis, typed.IRLegalization, typed.AnnotateTypes
+_TYPED = (
+    _GenericRewrites,
+    _ReconstructSSA,
+    _TypeInference,
+    _StripPhis,
+    typed.IRLegalization,
+    typed.AnnotateTypes,
+)
 
 
 class _Lowering(typed.NativeLowering):
