@@ -1,5 +1,7 @@
-"""What a call's types lead to, found once: Numba asks for the sum of two integers, say, hundreds of
-times, and each time goes through all that is called a sum.
+"""What the types of a call's arguments lead to, found once.
+
+Numba asks for the sum of two integers, say, hundreds of times, and each time goes through all that
+is called a sum.
 """
 
 # Numba's own classes are untyped.

@@ -13,7 +13,7 @@ Measured with an empty cache (2 cores, Xeon with AMX): a 3x3 layer of 64 channel
 """
 
 # Numba's own classes are untyped.
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc,has-type"
 
 from functools import cached_property
 from typing import Any

@@ -164,7 +164,10 @@ def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:
     return dispatcher
 
 
-class _Function(CFunc):
+_CFunction: Any = CFunc
+
+
+class _Function(_CFunction):
     """A compiled function of some numbers, which has an address."""
 
     def __init__(self, body: Callable[..., Any], variant: str, arguments: int) -> None:
@@ -174,25 +177,26 @@ class _Function(CFunc):
         self._cache = KernelCache(twin)
         self._begun: Any = None
 
-    @global_compiler_lock
     def begin(self) -> None:
         """Load it; or compile it, but for the machine code, which another thread makes."""
-        if self._begun is None:
-            self._begun = self._cache.load_overload(self._sig, self._targetdescr.target_context)
-        if self._begun is None:
-            self._begun = self._compile_uncached()
-            self._begun.library.finalize()
+        with global_compiler_lock:
+            if self._begun is None:
+                self._begun = self._cache.load_overload(self._sig, self._targetdescr.target_context)
+            if self._begun is None:
+                self._begun = self._compile_uncached()
+                self._begun.library.finalize()
 
-    @global_compiler_lock
     def compile(self) -> None:
         """Make it ready; what was compiled is kept, and loaded as the next process does."""
-        self.begin()
-        ready = self._begun
-        if ready.entry_point is None:
-            self._cache.save_overload(self._sig, ready)
-            ready = CompileResult._rebuild(self._targetdescr.target_context, *ready._reduce())
-        self._library, self._wrapper_name = ready.library, ready.fndesc.llvm_cfunc_wrapper_name
-        self._wrapper_address = self._library.get_pointer_to_function(self._wrapper_name)
+        with global_compiler_lock:
+            self.begin()
+            ready = self._begun
+            if ready.entry_point is None:
+                self._cache.save_overload(self._sig, ready)
+                ready = CompileResult._rebuild(self._targetdescr.target_context, *ready._reduce())
+                self._begun = ready
+            self._library, self._wrapper_name = ready.library, ready.fndesc.llvm_cfunc_wrapper_name
+            self._wrapper_address = self._library.get_pointer_to_function(self._wrapper_name)
 
 
 _in_turn = _compiled(_serial_units, "units", parallel=False)

@@ -17,11 +17,13 @@ class KernelLower(Lower):
     """Numba's, without what kernels have no use for."""
 
     def init(self):
+        """Begin, with nothing known."""
         super().init()
         self._call_types = CallTypes(self.context.typing_context)
         self._counted: dict[object, bool] = {}
 
     def lower_block(self, block):
+        """Lower a block: the most frequent of its operations without detours."""
         self.pre_block(block)
         for inst in block.body:
             self.loc = inst.loc
@@ -35,6 +37,7 @@ class KernelLower(Lower):
         self.post_block(block)
 
     def lower_binop(self, resty, expr, op):
+        """Lower an operation on two values, whose signature is known already."""
         if expr.static_lhs is not ir.UNDEFINED or expr.static_rhs is not ir.UNDEFINED:
             return super().lower_binop(resty, expr, op)
         kinds = self.fndesc.calltypes[expr].args
@@ -48,6 +51,7 @@ class KernelLower(Lower):
         return self.context.cast(self.builder, made, signature.return_type, resty)
 
     def storevar(self, value, name, argidx=None):
+        """Give a variable a value."""
         kind = self.typeof(name)
         if self._counts(kind):
             super().storevar(value, name, argidx=argidx)
@@ -59,18 +63,22 @@ class KernelLower(Lower):
             self.builder.store(value, self.getvar(name))
 
     def delvar(self, name):
+        """Forget a variable."""
         if self._counts(self.typeof(name)):
             super().delvar(name)
 
     def incref(self, typ, val):
+        """Count a reference."""
         if self._counts(typ):
             super().incref(typ, val)
 
     def decref(self, typ, val):
+        """Count one less."""
         if self._counts(typ):
             super().decref(typ, val)
 
     def alloca_lltype(self, name, lltype, datamodel=None):  # noqa: ARG002 (as in Numba)
+        """Make room for a variable, of which no debugger is told."""
         return cgutils.alloca_once(self.builder, lltype, name=name, zfill=False)
 
     def _counts(self, kind):
