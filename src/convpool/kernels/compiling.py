@@ -13,30 +13,87 @@ Measured with an empty cache (2 cores, Xeon with AMX): a 3x3 layer of 64 channel
 """
 
 # Numba's own classes are untyped.
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,misc,has-type"
 
+from functools import cached_property
 from typing import Any
 
+import llvmlite.binding as llvm
 from numba import _dynfunc, types
 from numba.core import typed_passes as typed
 from numba.core import untyped_passes as untyped
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.ir_utils import build_definitions
+from numba.core.ssa import reconstruct_ssa
 
-_BEFORE = (
+from convpool.kernels.call_types import CallTypes
+from convpool.kernels.extremes import replace_extremes
+from convpool.kernels.lowering import KernelLower
+from convpool.kernels.machine_code import MachineCode
+
+_UNTYPED = (
     untyped.TranslateByteCode,
     untyped.FixupArgs,
     untyped.IRProcessing,
     untyped.RewriteSemanticConstants,
     untyped.DeadBranchPrune,
-    untyped.GenericRewrites,
-    untyped.ReconstructSSA,
-    typed.NopythonTypeInference,
-    typed.PreLowerStripPhis,
-    typed.IRLegalization,
-    typed.AnnotateTypes,
 )
+
+
+class _Passes(PassManager):
+    """Passes, one after the other: those that leave something to be put in order do so themselves.
+
+    Numba does so, and looks for what mustn't be there, after each of them.
+    """
+
+    def _runPass(self, _index, one, state):  # noqa: N802 (as in Numba)
+        one.analysis = self._analysis
+        one.run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _GenericRewrites(untyped.GenericRewrites):
+    _name = "generic_rewrites_and_extremes"
+
+    def run_pass(self, state):
+        replace_extremes(state.func_ir)
+        return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _ReconstructSSA(untyped.ReconstructSSA):
+    _name = "reconstruct_ssa_only"
+
+    def run_pass(self, state):
+        state.func_ir = reconstruct_ssa(state.func_ir)
+        self._patch_locals(state)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _TypeInference(typed.NopythonTypeInference):
+    _name = "remembering_type_inference"
+
+    def run_pass(self, state):
+        context = state.typingctx
+        state.typingctx = CallTypes(context)
+        try:
+            return super().run_pass(state)
+        finally:
+            state.typingctx = context
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _StripPhis(typed.PreLowerStripPhis):
+    _name = "strip_phis_only"
+
+    def run_pass(self, state):
+        state.func_ir = self._strip_phi_nodes(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
 
 
 class _Code(JITCodeLibrary):
@@ -46,32 +103,100 @@ class _Code(JITCodeLibrary):
         ll_module.data_layout = self._codegen._data_layout
 
 
-class _BlockCode(_Code):
-    """Code that is only linked."""
+class _LinkedCode(_Code):
+    """Code that is only linked: with all blocks that it needs, when a program is made of it."""
 
     def finalize(self):
         self._raise_if_finalized()
-        for library in dict.fromkeys(self._linking_libraries):
-            self._reload_init.update(library._reload_init)
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._finalized = True
 
+    def link_blocks(self):
+        """Link what this and its blocks call, each once."""
+        for library in _needed(self):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
 
-class _ProgramCode(_Code):
+    def _get_module_for_linking(self):
+        """Return the code itself: nothing else is made of it, so Numba's copy isn't needed."""
+        if self._shared_module is None:
+            for function in self._final_module.functions:
+                if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                    function.linkage = "linkonce_odr"
+            self._shared_module = self._final_module
+        return self._shared_module
+
+
+class _ProgramCode(_LinkedCode):
     """Code that is optimised in one go, blocks and all."""
+
+    def finalize(self):
+        self.link_blocks()
+        self._linking_libraries = []
+        JITCodeLibrary.finalize(self)
+
+    def _get_module_for_linking(self):
+        return JITCodeLibrary._get_module_for_linking(self)
 
     def _optimize_final_module(self):
         passes, builder = self._codegen._module_pass_manager()
         passes.run(self._final_module, builder)
 
 
+class _UnitCode(_LinkedCode):
+    """Code of which another thread makes machine code, from when it is complete."""
+
+    def finalize(self):
+        super().finalize()
+        self.link_blocks()
+        self._machine_code = MachineCode(self._codegen, self._final_module.as_bitcode())
+
+    @cached_property
+    def _made(self):
+        made = self._machine_code.result()
+        self._final_module = llvm.parse_bitcode(made[1])
+        self._finalize_dynamic_globals()
+        return made
+
+    @property
+    def has_dynamic_globals(self):
+        return bool(self._made and self._dynamic_globals)
+
+    def serialize_using_object_code(self):
+        return self.name, "object", self._made
+
+
+def _needed(library):
+    """Return the libraries that one needs, directly or not."""
+    found = dict.fromkeys(library._linking_libraries)
+    for one in library._linking_libraries:
+        if isinstance(one, _LinkedCode):  # Numba's own are linked already
+            found |= _needed(one)
+    return found
+
+
+_TYPED = (
+    _GenericRewrites,
+    _ReconstructSSA,
+    _TypeInference,
+    _StripPhis,
+    typed.IRLegalization,
+    typed.AnnotateTypes,
+)
+
+
+class _Lowering(typed.NativeLowering):
+    @property
+    def lowering_class(self):
+        return KernelLower
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _BlockLowering(typed.NativeLowering):
+class _BlockLowering(_Lowering):
     _name = "block_lowering"
 
     def run_pass(self, state):
         context, name = state.targetctx, state.func_id.func_qualname
-        state.library = _BlockCode(context.codegen(), name)
+        state.library = _LinkedCode(context.codegen(), name)
         state.flags.no_compile = True
         super().run_pass(state)
         lowered = state.cr
@@ -84,7 +209,7 @@ class _BlockLowering(typed.NativeLowering):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _ProgramLowering(typed.NativeLowering):
+class _ProgramLowering(_Lowering):
     _name = "program_lowering"
 
     def run_pass(self, state):
@@ -93,12 +218,21 @@ class _ProgramLowering(typed.NativeLowering):
         return super().run_pass(state)
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _UnitLowering(_Lowering):
+    _name = "unit_lowering"
+
+    def run_pass(self, state):
+        state.library = _UnitCode(state.targetctx.codegen(), state.func_id.func_qualname)
+        return super().run_pass(state)
+
+
 class _KernelCompiler(Compiler):
     lowering: Any
 
     def define_pipelines(self):
-        passes = PassManager("kernel")
-        for one in (*_BEFORE, self.lowering, typed.NoPythonBackend):
+        passes = _Passes("kernel")
+        for one in (*_UNTYPED, *_TYPED, self.lowering, typed.NoPythonBackend):
             passes.add_pass(one, one.__name__)
         passes.finalize()
         return [passes]
@@ -114,6 +248,12 @@ class ProgramCompiler(_KernelCompiler):
     """Compiles what becomes machine code."""
 
     lowering = _ProgramLowering
+
+
+class UnitCompiler(_KernelCompiler):
+    """Compiles what becomes machine code meanwhile."""
+
+    lowering = _UnitLowering
 
 
 def by_kind(dispatcher: Any) -> Any:

@@ -10,16 +10,18 @@ and a call takes 3 us instead of 6.
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
 from numba.core.ccallback import CFunc
+from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
 
 from convpool.kernels.caching import TWIN, KernelCache, constants
-from convpool.kernels.compiling import BlockCompiler, ProgramCompiler, by_kind
+from convpool.kernels.compiling import BlockCompiler, ProgramCompiler, UnitCompiler, by_kind
 from convpool.kernels.rows import load_number
 from convpool.kernels.simd import address, call_unit, work_together
 from convpool.kernels.team import Team
@@ -66,10 +68,19 @@ class Program:
         self._body, self._variant = body, variant
         self._address = 0
 
+    @cached_property
+    def _function(self) -> "_Function":
+        return _Function(self._body, self._variant, 3)
+
+    def prepare(self) -> None:
+        """Begin to compile it: the last half of that is done while the caller goes on."""
+        if not self._address:
+            self._function.begin()
+
     def __call__(self, record: Any, units: int, *, threads: bool) -> None:
         """Run units 0 to units - 1, with threads if the work is worth them and there are any."""
         if not self._address:
-            self._function = _c_function(self._body, self._variant, 3)
+            self._function.compile()
             self._address = self._function.address
         if not threads or units < 2 or (count := Team.size()) == 1:
             _in_turn(self._address, record, units)
@@ -102,7 +113,9 @@ def _share() -> Any:
             for unit in range(units * thread // threads, units * (thread + 1) // threads):
                 call_unit(program, record, unit, thread)
 
-    return _c_function(share, "share", 4)
+    function = _Function(share, "share", 4)
+    function.compile()
+    return function
 
 
 def block(body: Callable[..., Any], *, reorders: bool = False) -> Any:
@@ -151,14 +164,39 @@ def _compiled(body: Callable[..., Any], variant: str, *, parallel: bool) -> Any:
     return dispatcher
 
 
-def _c_function(body: Callable[..., Any], variant: str, arguments: int) -> Any:
-    """Return a compiled function of some numbers, which has an address."""
-    twin = _twin(body, variant)
-    signature = (types.intp,) * arguments, types.void
-    function: Any = CFunc(twin, signature, {}, dict(_FLAGS), ProgramCompiler)
-    function._cache = KernelCache(twin)
-    function.compile()
-    return function
+_CFunction: Any = CFunc
+
+
+class _Function(_CFunction):
+    """A compiled function of some numbers, which has an address."""
+
+    def __init__(self, body: Callable[..., Any], variant: str, arguments: int) -> None:
+        twin = _twin(body, variant)
+        signature = (types.intp,) * arguments, types.void
+        super().__init__(twin, signature, {}, dict(_FLAGS), UnitCompiler)
+        self._cache = KernelCache(twin)
+        self._begun: Any = None
+
+    def begin(self) -> None:
+        """Load it; or compile it, but for the machine code, which another thread makes."""
+        with global_compiler_lock:
+            if self._begun is None:
+                self._begun = self._cache.load_overload(self._sig, self._targetdescr.target_context)
+            if self._begun is None:
+                self._begun = self._compile_uncached()
+                self._begun.library.finalize()
+
+    def compile(self) -> None:
+        """Make it ready; what was compiled is kept, and loaded as the next process does."""
+        with global_compiler_lock:
+            self.begin()
+            ready = self._begun
+            if ready.entry_point is None:
+                self._cache.save_overload(self._sig, ready)
+                ready = CompileResult._rebuild(self._targetdescr.target_context, *ready._reduce())
+                self._begun = ready
+            self._library, self._wrapper_name = ready.library, ready.fndesc.llvm_cfunc_wrapper_name
+            self._wrapper_address = self._library.get_pointer_to_function(self._wrapper_name)
 
 
 _in_turn = _compiled(_serial_units, "units", parallel=False)

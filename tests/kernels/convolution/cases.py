@@ -123,6 +123,7 @@ def programs_of(run: Callable[[], object]) -> list[Program]:
         needed.append(program)
 
     with (
+        patch.object(Program, "prepare", lambda _program: None),
         patch.object(Program, "__call__", note),
         patch.object(memory, "_POISONED", new=False),
         np.errstate(all="ignore"),

@@ -219,6 +219,8 @@ class Convolution:
         batch = len(images)
         if not packed.kept:
             cuts = cuts.at_once(batch)
+        program = cuts.program(reading)
+        program.prepare()  # meanwhile, what packs weights is compiled
         weights, bias, _ = self._ordered(packed, cuts)
         threads = batch * self._products >= _WORTH_THREADS
         distance = direct = 0
@@ -234,7 +236,7 @@ class Convolution:
         if activation is not NO_ACTIVATION:
             bits = struct.pack("dd", activation.slope, activation.ceiling)
             told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
-        cuts.program(reading)(told, units, threads=threads)
+        program(told, units, threads=threads)
         memory.give_back(scratch)
         if not cuts.spoils:
             return []
