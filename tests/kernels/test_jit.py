@@ -197,10 +197,10 @@ def test_extremes_are_numbas() -> None:
     ours: Any = block(both)
     theirs = numba.njit(both)
 
-    @numba.njit
-    def call(one: Any, other: Any) -> Any:
+    def through(one: Any, other: Any) -> Any:
         return ours(one, other)
 
+    call = numba.njit(through)
     numbers = -0.0, 0.0, np.nan, 2.5, np.float32(2), 2, -3, True
     for one, other in product(numbers, repeat=2):
         assert repr(call(one, other)) == repr(theirs(one, other))
