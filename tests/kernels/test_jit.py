@@ -5,13 +5,21 @@ import shutil
 import subprocess
 import sys
 import threading
+from itertools import product
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+import llvmlite.binding as llvm
+import numba
 import numpy as np
 import pytest
+from numba.core.registry import cpu_target
 
 from convpool import functional as F  # noqa: N812
 from convpool import reference
+from convpool.kernels.jit import block
+from convpool.kernels.machine_code import MachineCode
 from convpool.spec import MaxPool2dSpec
 
 POOL = """
@@ -155,6 +163,47 @@ for one, another in zip(ours, theirs):
 print("done")
 """
     assert run(program, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features) == "done\n"
+
+
+CODE = """
+define i64 @twice(i64 %number) {
+    %result = add i64 %number, %number
+    ret i64 %result
+}
+"""
+
+
+def test_machine_code_whose_thread_is_gone() -> None:
+    """As after a fork: whoever waits for it makes the same."""
+    codegen = cpu_target.target_context.codegen()
+    module = llvm.parse_assembly(CODE)
+    module.triple = llvm.get_process_triple()
+
+    def made() -> tuple[bytes, bytes]:
+        return MachineCode(codegen, module.as_bitcode()).result()
+
+    expected = made()
+    assert expected[0].startswith(b"\x7fELF")
+    with patch.object(threading.Thread, "start"), patch.object(threading.Thread, "join"):
+        assert made() == expected
+
+
+def test_extremes_are_numbas() -> None:
+    """With NaN, zeros and numbers of two types."""
+
+    def both(one: Any, other: Any) -> Any:
+        return min(one, other), max(one, other)
+
+    ours: Any = block(both)
+    theirs = numba.njit(both)
+
+    def through(one: Any, other: Any) -> Any:
+        return ours(one, other)
+
+    call = numba.njit(through)
+    numbers = -0.0, 0.0, np.nan, 2.5, np.float32(2), 2, -3, True
+    for one, other in product(numbers, repeat=2):
+        assert repr(call(one, other)) == repr(theirs(one, other))
 
 
 def test_threads_beside_pytorchs() -> None:
