@@ -206,3 +206,10 @@ print("done")
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert (answer.stdout, answer.stderr) == ("done\n", "")
+
+
+@pytest.mark.parametrize("size", [1, 1000, 70_000, 300_000])
+def test_a_row_of_weights_begins_at_a_line(size: int) -> None:
+    rows = [memory.row(size, np.float32) for _ in range(8)]
+    assert [row.shape for row in rows] == [(size,)] * 8
+    assert {row.ctypes.data % 64 for row in rows} == {0}
