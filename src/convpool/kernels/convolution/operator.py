@@ -27,6 +27,7 @@ from convpool.kernels.convolution.panel import (
     BY_VECTOR,
 )
 from convpool.kernels.convolution.record import SCRATCH_BYTES, SLOPE, tell
+from convpool.kernels.convolution.sequence import Step
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
 from convpool.kernels.convolution.winograd import cuts as winograd
@@ -212,27 +213,51 @@ class Convolution:
         batch = len(images)
         if not packed.kept:
             cuts = cuts.at_once(batch)
-        weights, bias, _ = self._ordered(packed, cuts)
         threads = batch * self._products >= _WORTH_THREADS
-        distance = direct = 0
-        if residual is not None:
-            distance = memory.address_of(residual) - memory.address_of(out)
-        if self._is_flat and images.flags.c_contiguous:  # tiles read beyond a channel's end
-            direct = cuts.direct
-        known = weights, bias, distance, direct, int(cuts.spoils)
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
         scratch = memory.scratch(MOST * int(record[SCRATCH_BYTES]))
-        told = np.empty(len(record) + batch, np.int64)
-        tell.serial(told, record, images, out, scratch, known)
-        if activation is not NO_ACTIVATION:
-            bits = struct.pack("dd", activation.slope, activation.ceiling)
-            told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
+        distance = 0
+        if residual is not None:
+            distance = memory.address_of(residual) - memory.address_of(out)
+        known = self._known(cuts, images, packed, distance)
+        told = _told(record, images, out, scratch, known, activation)
         cuts.program(reading)(told, units, threads=threads)
         memory.give_back(scratch)
         if not cuts.spoils:
             return []
         spoiled = told[len(record) :].tolist()
         return [image for image, number in enumerate(spoiled) if number]
+
+    def _known(
+        self, cuts: Cuts, images: Array, packed: Packed, distance: int
+    ) -> tuple[int, int, int, int, int]:
+        """Return what `tell` is told of a call, but for its arrays."""
+        weights, bias, _ = self._ordered(packed, cuts)
+        is_row = self._is_flat and images.flags.c_contiguous  # tiles read beyond a channel's end
+        return weights, bias, distance, cuts.direct if is_row else 0, int(cuts.spoils)
+
+    def step(self, batch: int, packed: Packed, activation: Activation) -> Step | None:
+        """Return a call on images in the order N, C, H, W as a step of a sequence, if it can be one.
+
+        That is the first way to compute it; a step tells where that can't be trusted.
+        """
+        if self._dtype != self._number:
+            return None
+        images = np.empty((batch, *self._request.image_shape), self._number)  # for their strides
+        out = np.empty((batch, self._spec.out_channels, *self._plane), self._number)
+        cuts = self._planes or self._ways(True, packed.kept)[0]
+        threads = batch * self._products >= _WORTH_THREADS
+        record, units = cuts.work(batch, get_num_threads() if threads else 1)
+        known = self._known(cuts, images, packed, 0)
+        _, reading = self._readable(images)
+        return Step(
+            cuts.program(reading),
+            _told(record, images, out, np.empty(0, np.uint8), known, activation),
+            units,
+            threads and units > 1,
+            MOST * int(record[SCRATCH_BYTES]),
+            batch if cuts.spoils else 0,
+        )
 
     def _ways(self, planar: bool, kept: bool) -> list[Cuts]:
         """Return the cuts by which weights for one call, or for many, are used, the best first.
@@ -315,6 +340,23 @@ def prepare(request: Request) -> ConvolutionOperator:
     """Return the operator that carries out a request which wasn't refused."""
     operator: Any = SmallConvolution if takes(request) else Convolution
     return cast("ConvolutionOperator", operator(request))
+
+
+def _told(
+    record: Array,
+    images: Array,
+    out: Array,
+    scratch: Array,
+    known: tuple[int, int, int, int, int],
+    activation: Activation,
+) -> Array:
+    """Return the record of a call."""
+    told = np.empty(len(record) + len(images), np.int64)
+    tell.serial(told, record, images, out, scratch, known)
+    if activation is not NO_ACTIVATION:
+        bits = struct.pack("dd", activation.slope, activation.ceiling)
+        told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
+    return told
 
 
 def _like(out: Array, array: Array) -> Array:
