@@ -77,7 +77,6 @@ class Program:
             if before != count:  # each thread was told its number, the caller's too
                 numba.set_num_threads(before)
 
-
     @property
     def address(self) -> int:
         """Where the compiled function lies."""

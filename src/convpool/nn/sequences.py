@@ -8,6 +8,7 @@ for images whose output isn't trusted, the modules are called as the graph says.
 import operator
 from collections.abc import Callable
 from functools import partial, wraps
+from importlib import import_module
 from itertools import groupby
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -47,7 +48,7 @@ class FoldedModel(fx.GraphModule):
                 return by_graph(self, *arguments, **named)
             return _forward(self, arguments[0], by_graph)
 
-        kind.forward = forward  # type: ignore[method-assign]
+        kind.forward = forward
         _PLANS.pop(self, None)
         return code
 
@@ -63,8 +64,8 @@ class _Layer(NamedTuple):
 
     def is_as_it_was(self) -> bool:
         """Tell whether calling it would still do the same."""
-        module = self.module
-        if type(module) is not self.kind or module.precision != self.precision:
+        module: Any = self.module
+        if module.__class__ is not self.kind or module.precision != self.precision:
             return False
         return is_plain(module) and _bound(module) is self.bound
 
@@ -73,8 +74,9 @@ class _Sequence:
     """Convolutions that follow each other."""
 
     def __init__(self, layers: list[_Layer], steps: list[Any], values: Values) -> None:
-        from convpool.kernels.convolution.sequence import Sequence, Wiring
-
+        kernels = import_module("convpool.kernels.convolution.sequence")  # which brings Numba
+        self.is_stale = False
+        """Whether a layer was found changed."""
         self._layers = layers
         numbers = {layer.node: number for number, layer in enumerate(layers)}
         sizes = {number: values[node].nbytes for node, number in numbers.items()}
@@ -90,9 +92,9 @@ class _Sequence:
         for node in (layer.node for layer in layers):
             source, added = node.args[0], node.kwargs.get("residual")
             residual = None if added is None else numbers[added]  # type: ignore[index]
-            wiring.append(Wiring(numbers[source], numbers[node], residual))  # type: ignore[index]
+            wiring.append(kernels.Wiring(numbers[source], numbers[node], residual))  # type: ignore[index]
         outputs = {number: tuple(values[node].shape) for node, number in self._outputs}
-        self._run = Sequence(steps, wiring, sizes, outputs)
+        self._run = kernels.Sequence(steps, wiring, sizes, outputs)
 
     def __call__(self, values: Values) -> None:
         """Put the outputs among the values."""
@@ -106,7 +108,8 @@ class _Sequence:
 
     def _made(self, values: Values) -> Any:
         """Return what is made by one call, or None if that mustn't be."""
-        if not all([layer.is_as_it_was() for layer in self._layers]):
+        if not all(layer.is_as_it_was() for layer in self._layers):
+            self.is_stale = True
             return None
         arrays = {}
         for node, number, shape in self._inputs:
@@ -148,8 +151,10 @@ class _Plan:
         ]
 
     def is_of_today(self) -> bool:
-        """Tell whether the model's modules are those that were there."""
-        return all([owner.get(name) is module for owner, name, module in self._links])
+        """Tell whether the model's modules are those that were there, and found unchanged."""
+        if any(part.is_stale for part, _ in self._parts if isinstance(part, _Sequence)):
+            return False
+        return all(owner.get(name) is module for owner, name, module in self._links)
 
     def __call__(self, input: Tensor) -> Any:
         """Return the model's output."""
@@ -194,7 +199,7 @@ def _is_ordinary(input: Any) -> bool:
     """Tell whether a sequence may see to a model's input."""
     if is_dynamo_compiling() or not isinstance(input, Tensor) or torch.is_grad_enabled():
         return False
-    return array_of(_FLOAT, input) is not None and not _has_any_global_hook()
+    return array_of(_FLOAT, input) is not None and not _has_any_global_hook()  # type: ignore[no-untyped-call]
 
 
 def _is_chain(model: fx.GraphModule) -> bool:

@@ -219,7 +219,8 @@ class Convolution:
         distance = 0
         if residual is not None:
             distance = memory.address_of(residual) - memory.address_of(out)
-        known = self._known(cuts, images, packed, distance)
+        ordered = self._ordered(packed, cuts)  # whose arrays must live until the end
+        known = self._known(cuts, images, ordered, distance)
         told = _told(record, images, out, scratch, known, activation)
         cuts.program(reading)(told, units, threads=threads)
         memory.give_back(scratch)
@@ -229,17 +230,18 @@ class Convolution:
         return [image for image, number in enumerate(spoiled) if number]
 
     def _known(
-        self, cuts: Cuts, images: Array, packed: Packed, distance: int
+        self, cuts: Cuts, images: Array, ordered: Ordered, distance: int
     ) -> tuple[int, int, int, int, int]:
         """Return what `tell` is told of a call, but for its arrays."""
-        weights, bias, _ = self._ordered(packed, cuts)
+        weights, bias, _ = ordered
         is_row = self._is_flat and images.flags.c_contiguous  # tiles read beyond a channel's end
         return weights, bias, distance, cuts.direct if is_row else 0, int(cuts.spoils)
 
     def step(self, batch: int, packed: Packed, activation: Activation) -> Step | None:
-        """Return a call on images in the order N, C, H, W as a step of a sequence, if it can be one.
+        """Return a call on images in the order N, C, H, W as a step of a sequence, or None.
 
-        That is the first way to compute it; a step tells where that can't be trusted.
+        That is the first way to compute it; a step tells where that can't be trusted. Whoever has
+        it keeps the weights.
         """
         if self._dtype != self._number:
             return None
@@ -248,7 +250,7 @@ class Convolution:
         cuts = self._planes or self._ways(True, packed.kept)[0]
         threads = batch * self._products >= _WORTH_THREADS
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
-        known = self._known(cuts, images, packed, 0)
+        known = self._known(cuts, images, self._ordered(packed, cuts), 0)
         _, reading = self._readable(images)
         return Step(
             cuts.program(reading),
