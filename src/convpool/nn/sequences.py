@@ -65,7 +65,7 @@ class _Layer(NamedTuple):
     def is_as_it_was(self) -> bool:
         """Tell whether calling it would still do the same."""
         module: Any = self.module
-        if module.__class__ is not self.kind or module.precision != self.precision:
+        if (type(module), module.precision) != (self.kind, self.precision):
             return False
         return is_plain(module) and _bound(module) is self.bound
 

@@ -1,7 +1,7 @@
 """Convolutions that follow each other, carried out by one call: their records are told once.
 
 Between two layers of a network of batch 1, Python takes 20 us, and 100 where the weights have put
-its code out of the second cache: of ResNet-18 a fifth of the time, of MobileNetV2 half (measured).
+its code out of the second cache: on two threads a fifth of ResNet-18, 45 % of MobileNetV2.
 """
 
 from dataclasses import dataclass
