@@ -83,10 +83,14 @@ def test_only_in_evaluation_without_gradients() -> None:
     assert "_packing" not in one.__dict__
 
 
-def test_inference_tensors_are_packed_every_time() -> None:
+def test_inference_tensors_are_packed_once_and_looked_at() -> None:
     with torch.inference_mode():
         one = layer()
         first = one(IMAGES)
+        assert one._packing is not None
+        kept = one._packing._kept
+        one(IMAGES)
+        assert one._packing._kept is kept
         one.weight.mul_(2)
         bias = one.bias.reshape(1, 4, 1, 1)  # type: ignore[union-attr]
         torch.testing.assert_close(one(IMAGES) - bias, 2 * (first - bias))

@@ -38,7 +38,8 @@ class Packing:
 
     They are packed anew when PyTorch says that they changed, by their place or version. What it
     isn't told of, such as edits of `weight.data`, is noticed by some of the weights (0.1 us), so
-    whatever changes them as a whole.
+    whatever changes them as a whole. So it is with tensors that were made under
+    `torch.inference_mode`, which have no version.
     """
 
     __slots__ = ("_kept",)
@@ -76,25 +77,37 @@ class Packing:
         added = None if residual is None else array_of(FLOATS, residual)
         if residual is not None and added is None:
             return None
-        kept = self._kept
-        try:
-            if (
-                kept.weight != (weight.data_ptr(), weight._version)
-                or kept.bias != (None if bias is None else (bias.data_ptr(), bias._version))
-                or kept.layer != layer
-                or kept.seen != kept.sample.tobytes()
-            ):
-                kept = self._pack(weight, bias, spec, layer, activation)
-        except RuntimeError:  # an inference tensor has no version; or the layer can't work
+        bound = self.bound(weight, bias, layer)
+        if bound is None:
+            try:
+                bound = self._pack(weight, bias, spec, layer, activation).bound
+            except RuntimeError:  # the layer can't work
+                return None
+        if bound is None or array.ndim not in (3, 4):
             return None
-        if kept.bound is None or array.ndim not in (3, 4):
-            return None
-        run = kept.bound if precision is None else partial(under, precision, kept.bound)
+        run = bound if precision is None else partial(under, precision, bound)
         if added is None:
             output: Tensor = on_images(run, array)
         else:
             output = on_arrays(run, (array,), residual=added)
         return output
+
+    def bound(
+        self, weight: Tensor, bias: Tensor | None, layer: tuple[Any, ...]
+    ) -> BoundConvolution | None:
+        """Return the layer with its packed weights, or None if they aren't, or have changed since.
+
+        The arguments are as for `convolve`.
+        """
+        kept = self._kept
+        if (
+            kept.weight != _state(weight)
+            or kept.bias != (None if bias is None else _state(bias))
+            or kept.layer != layer
+            or kept.seen != kept.sample.tobytes()
+        ):
+            return None
+        return kept.bound
 
     def _pack(
         self,
@@ -113,14 +126,22 @@ class Packing:
         built = spec(tuple(weight.shape), *layer, bias is not None)
         # One assignment, so that another thread finds what belongs together.
         self._kept = _Kept(
-            (weight.data_ptr(), weight._version),
-            None if bias is None else (bias.data_ptr(), bias._version),
+            _state(weight),
+            None if bias is None else _state(bias),
             layer,
             sample,
             sample.tobytes(),
             BoundConvolution(built, arrays[0], arrays[1], activation, copies=False),
         )
         return self._kept
+
+
+def _state(tensor: Tensor) -> tuple[int, int]:
+    """Return a tensor's place and version."""
+    try:
+        return tensor.data_ptr(), tensor._version
+    except RuntimeError:  # made in inference mode
+        return tensor.data_ptr(), -1
 
 
 def _sample(array: Array) -> Array:

@@ -149,6 +149,17 @@ class BoundConvolution:
         output = call.carry_out(run, (images, packed), out, (input, residual), options)
         return output
 
+    def step(self, images: Array) -> Any:
+        """Return a call on images (N, C, H, W) as a step of a sequence, or None if it can't be one.
+
+        Sequences are the kernels' (`kernels/convolution/sequence.py`).
+        """
+        call = self._calls.of(images)
+        operator: Any = call.operator
+        if call.is_single or not hasattr(operator, "step"):
+            return None
+        return operator.step(len(images), call.packed or self._pack(call), self.activation)
+
     def _pack(self, call: Call) -> object:
         """Keep for a call what its operator packed, or what one with an equal packing did.
 

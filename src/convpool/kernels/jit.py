@@ -79,17 +79,56 @@ class Program:
 
     def __call__(self, record: Any, units: int, *, threads: bool) -> None:
         """Run units 0 to units - 1, with threads if the work is worth them and there are any."""
-        if not self._address:
-            self._function.compile()
-            self._address = self._function.address
+        address = self._address or self.address
         if not threads or units < 2 or (count := Team.size()) == 1:
-            _in_turn(self._address, record, units)
+            _in_turn(address, record, units)
             return
         with Team.guard():
             before = numba.get_num_threads()
-            _together(_share().address, self._address, record, units, count)
+            _together(_share().address, address, record, units, count)
             if before != count:  # each thread was told its number, the caller's too
                 numba.set_num_threads(before)
+
+    @property
+    def address(self) -> int:
+        """Where the compiled function lies."""
+        if not self._address:
+            self._function.compile()
+            self._address = self._function.address
+        return self._address
+
+
+def run_all(steps: Any) -> None:
+    """Run programs one after the other, without a step of Python in between.
+
+    Args:
+        steps: a row of 64-bit numbers for each: the addresses of program and record, how many units
+            there are, and whether threads share them.
+    """
+    if not steps[:, 3].any() or (count := Team.size()) == 1:
+        _steps_in_turn(steps)
+        return
+    with Team.guard():
+        before = numba.get_num_threads()
+        _steps_together(_share().address, steps, count)
+        if before != count:
+            numba.set_num_threads(before)
+
+
+def _serial_steps(steps):
+    for i in range(len(steps)):
+        for unit in range(steps[i, 2]):
+            call_unit(steps[i, 0], steps[i, 1], unit, 0)
+
+
+def _parallel_steps(share, steps, threads):
+    for i in range(len(steps)):
+        program, record, units = steps[i, 0], steps[i, 1], steps[i, 2]
+        if steps[i, 3]:
+            work_together(share, program, record, units, threads)
+        else:
+            for unit in range(units):
+                call_unit(program, record, unit, 0)
 
 
 def _serial_units(program, record, units):
@@ -201,3 +240,5 @@ class _Function(_CFunction):
 
 _in_turn = _compiled(_serial_units, "units", parallel=False)
 _together = _compiled(_parallel_units, "units-shared", parallel=False)
+_steps_in_turn = _compiled(_serial_steps, "steps", parallel=False)
+_steps_together = _compiled(_parallel_steps, "steps-shared", parallel=False)

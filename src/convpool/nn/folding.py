@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 from convpool.errors import ArgumentError
 from convpool.nn.chains import called, chain_at, is_plain
 from convpool.nn.folded import take_activation, take_norm
+from convpool.nn.sequences import FoldedModel
 from convpool.nn.swapping import MARK, Report, accelerate, check_module
 from convpool.nn.tracing import trace
 
@@ -62,7 +63,7 @@ def fold(model: Module, sample: Tensor) -> Report:
     if model.training:
         raise ArgumentError("model.training", True, "False: call model.eval() first")
     shared = accelerate(model, copy=True)
-    traced = trace(shared.model)
+    traced = trace(shared.model, FoldedModel)
     _drop_idle(traced)
     with _undisturbed(model):
         ShapeProp(traced).propagate(sample.clone())

@@ -8,7 +8,7 @@ from convpool.nn.chains import HOOKS, has_hooks
 from convpool.nn.swapping import SWAPS
 
 
-def trace(model: Module) -> fx.GraphModule:
+def trace(model: Module, kind: type[fx.GraphModule] = fx.GraphModule) -> fx.GraphModule:
     """Return a model's graph, with its modules and the hooks of its own.
 
     It looks into all modules but PyTorch's own, convpool's and those with hooks.
@@ -17,7 +17,7 @@ def trace(model: Module) -> fx.GraphModule:
         ArgumentError: torch.fx can't trace it.
     """
     try:
-        traced = fx.GraphModule(model, _Tracer().trace(model))
+        traced = kind(model, _Tracer().trace(model))
     except Exception as error:
         expected = f"traceable by torch.fx: {error}"
         raise ArgumentError("model", type(model).__name__, expected) from error

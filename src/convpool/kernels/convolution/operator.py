@@ -27,6 +27,7 @@ from convpool.kernels.convolution.panel import (
     BY_VECTOR,
 )
 from convpool.kernels.convolution.record import SCRATCH_BYTES, SLOPE, tell
+from convpool.kernels.convolution.sequence import Step
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
 from convpool.kernels.convolution.winograd import cuts as winograd
@@ -115,6 +116,11 @@ class Convolution:
         strict = replace(self._cuts[True].problem, strict=True)
         return {planar: replace(cuts, problem=strict) for planar, cuts in self._cuts.items()}
 
+    @property
+    def _planes_now(self) -> Cuts | None:
+        """The way plane by plane in the running context's precision."""
+        return self._strict_planes if get_precision() == STRICT else self._planes
+
     @cached_property
     def _strict_planes(self) -> Cuts | None:
         """The way plane by plane that sums in another order: all images take it, in any layout."""
@@ -156,7 +162,7 @@ class Convolution:
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
-        planes = self._strict_planes if get_precision() == STRICT else self._planes
+        planes = self._planes_now
         if last and (self._turns or (planes is not None and planes.problem.strict)):
             return self._by_planes(input, packed, out, residual, activation)
         if out is None:
@@ -221,27 +227,53 @@ class Convolution:
             cuts = cuts.at_once(batch)
         program = cuts.program(reading)
         program.prepare()  # meanwhile, what packs weights is compiled
-        weights, bias, _ = self._ordered(packed, cuts)
         threads = batch * self._products >= _WORTH_THREADS
-        distance = direct = 0
-        if residual is not None:
-            distance = memory.address_of(residual) - memory.address_of(out)
-        if self._is_flat and images.flags.c_contiguous:  # tiles read beyond a channel's end
-            direct = cuts.direct
-        known = weights, bias, distance, direct, int(cuts.spoils)
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
         scratch = memory.scratch(MOST * int(record[SCRATCH_BYTES]))
-        told = np.empty(len(record) + batch, np.int64)
-        tell.serial(told, record, images, out, scratch, known)
-        if activation is not NO_ACTIVATION:
-            bits = struct.pack("dd", activation.slope, activation.ceiling)
-            told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
+        distance = 0
+        if residual is not None:
+            distance = memory.address_of(residual) - memory.address_of(out)
+        ordered = self._ordered(packed, cuts)  # whose arrays must live until the end
+        known = self._known(cuts, images, ordered, distance)
+        told = _told(record, images, out, scratch, known, activation)
         program(told, units, threads=threads)
         memory.give_back(scratch)
         if not cuts.spoils:
             return []
         spoiled = told[len(record) :].tolist()
         return [image for image, number in enumerate(spoiled) if number]
+
+    def _known(
+        self, cuts: Cuts, images: Array, ordered: Ordered, distance: int
+    ) -> tuple[int, int, int, int, int]:
+        """Return what `tell` is told of a call, but for its arrays."""
+        weights, bias, _ = ordered
+        is_row = self._is_flat and images.flags.c_contiguous  # tiles read beyond a channel's end
+        return weights, bias, distance, cuts.direct if is_row else 0, int(cuts.spoils)
+
+    def step(self, batch: int, packed: Packed, activation: Activation) -> Step | None:
+        """Return a call on images in the order N, C, H, W as a step of a sequence, or None.
+
+        That is the first way to compute it; a step tells where that can't be trusted. Whoever has
+        it keeps the weights.
+        """
+        if self._dtype != self._number:
+            return None
+        images = np.empty((batch, *self._request.image_shape), self._number)  # for their strides
+        out = np.empty((batch, self._spec.out_channels, *self._plane), self._number)
+        cuts = self._planes_now or self._ways(True, packed.kept)[0]
+        threads = batch * self._products >= _WORTH_THREADS
+        record, units = cuts.work(batch, get_num_threads() if threads else 1)
+        known = self._known(cuts, images, self._ordered(packed, cuts), 0)
+        _, reading = self._readable(images)
+        return Step(
+            cuts.program(reading),
+            _told(record, images, out, np.empty(0, np.uint8), known, activation),
+            units,
+            threads and units > 1,
+            MOST * int(record[SCRATCH_BYTES]),
+            batch if cuts.spoils else 0,
+        )
 
     def _ways(self, planar: bool, kept: bool) -> list[Cuts]:
         """Return the cuts by which weights for one call, or for many, are used, the best first.
@@ -324,6 +356,23 @@ def prepare(request: Request) -> ConvolutionOperator:
     """Return the operator that carries out a request which wasn't refused."""
     operator: Any = SmallConvolution if takes(request) else Convolution
     return cast("ConvolutionOperator", operator(request))
+
+
+def _told(
+    record: Array,
+    images: Array,
+    out: Array,
+    scratch: Array,
+    known: tuple[int, int, int, int, int],
+    activation: Activation,
+) -> Array:
+    """Return the record of a call."""
+    told = np.empty(len(record) + len(images), np.int64)
+    tell.serial(told, record, images, out, scratch, known)
+    if activation is not NO_ACTIVATION:
+        bits = struct.pack("dd", activation.slope, activation.ceiling)
+        told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
+    return told
 
 
 def _like(out: Array, array: Array) -> Array:
