@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convpool.bridge.prompting import of_convolution, prompted
+from convpool.bridge.prompting import run as run_prompt
 from convpool.bridge.tensors import FLOATS, Array, array_of, arrays_of, on_arrays, on_images
 from convpool.functional.binding import BoundConvolution
 from convpool.precisions import under
@@ -70,13 +72,17 @@ class Packing:
             residual: what is added before the activation, of the result's shape.
             precision: the module's, or None.
         """
+        kept = self._kept
+        if residual is None and activation is NO_ACTIVATION and kept.layer == layer:
+            output = _at_once(kept.bound, input, weight, bias)
+            if output is not None:
+                return output
         array = array_of(FLOATS, input)
         if array is None or (weight.requires_grad and torch.is_grad_enabled()):
             return None
         added = None if residual is None else array_of(FLOATS, residual)
         if residual is not None and added is None:
             return None
-        kept = self._kept
         try:
             if (
                 kept.weight != (weight.data_ptr(), weight._version)
@@ -90,11 +96,9 @@ class Packing:
         if kept.bound is None or array.ndim not in (3, 4):
             return None
         run = kept.bound if precision is None else partial(under, precision, kept.bound)
-        if added is None:
-            output: Tensor = on_images(run, array)
-        else:
-            output = on_arrays(run, (array,), residual=added)
-        return output
+        made: Tensor
+        made = on_images(run, array) if added is None else on_arrays(run, (array,), residual=added)
+        return made
 
     def _pack(
         self,
@@ -121,6 +125,20 @@ class Packing:
             BoundConvolution(built, arrays[0], arrays[1], activation, copies=False),
         )
         return self._kept
+
+
+def _at_once(
+    bound: BoundConvolution | None, input: Tensor, weight: Tensor, bias: Tensor | None
+) -> Tensor | None:
+    """Return the convolution if it is a small one, which takes the weights as they are now."""
+    if bound is None or not bound.calls.offers or torch.is_grad_enabled():
+        return None
+    layer = bound.layer
+    if weight.shape != layer.weight_shape or layer.bias == (bias is None):
+        return None
+    found = prompted(bound.calls, of_convolution, None, input, weight, bias)
+    output: Tensor | None = None if found is None else run_prompt(found)
+    return output
 
 
 def _sample(array: Array) -> Array:
