@@ -94,6 +94,10 @@ class _Copied:
 
     function: Callable[..., Any]
 
+    @property
+    def prompt(self) -> object:
+        return getattr(self.function, "prompt", None)
+
     def __call__(self, *arrays: Any, out: Array | None = None) -> Any:
         result = self.function(*arrays)
         if out is None:

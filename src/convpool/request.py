@@ -92,3 +92,15 @@ def check_cells(indices: Array, plane: tuple[int, int]) -> None:
             int(outside[0]),
             f"from 0 to {cells - 1} everywhere, the cells of a plane of {plane[0]}x{plane[1]}",
         )
+
+
+class Prompt(Protocol):
+    """A call of an operator on arrays like some that it met before, without looking at them.
+
+    An operator may offer one, by `prompt(shape, batch)`, where `shape` is the result's. The arrays
+    are of the request's element type, in native byte order, and their memory runs in their order.
+    """
+
+    def __call__(self, first: Any, second: Any = 0, third: Any = 0) -> Any:
+        """Return the result for arrays, or for their addresses; None if it takes the operator."""
+        ...

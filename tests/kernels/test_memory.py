@@ -169,7 +169,7 @@ def test_the_limit_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
         assert default_limit() == limit
     for text in ("", "-1", "many", "1.5"):
         monkeypatch.setenv(ENVIRONMENT, text)
-        assert 0 < default_limit() <= 256 * MB
+        assert 0 < default_limit() <= 512 * MB
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -17,9 +17,11 @@ from torch.compiler import is_dynamo_compiling
 from convpool.bridge import native, recording
 from convpool.bridge.library import call
 from convpool.bridge.operators import numbers
+from convpool.bridge.prompting import of_convolution, of_images, prompted, run
 from convpool.bridge.tensors import (
     COMPARED,
     FLOATS,
+    PLAIN,
     any_autocast,
     arrays_of,
     check_dtypes,
@@ -111,13 +113,17 @@ def max_pool2d(
     stride = _stride(stride)
     window = kernel_size, stride, padding, dilation
     if not is_dynamo_compiling():
-        arrays, records = arrays_of(COMPARED, input)
-        if arrays is not None and not (records and out is not None):
-            # The gradient needs the indices.
-            calls = max_pool2d_calls(*window, return_indices or records, ceil_mode)
-            if not records:
-                return _run(partial(pool, calls), arrays, out)
-            pooled = recording.MaxPool2d.apply(input, arrays, calls)
+        records = torch.is_grad_enabled() and isinstance(input, Tensor) and input.requires_grad
+        # The gradient needs the indices.
+        calls = max_pool2d_calls(*window, return_indices or records, ceil_mode)
+        found = None if out is not None else prompted(calls, of_images, None, input)
+        if found is not None and not records and (made := run(found)) is not None:
+            return made
+        arrays = None if found is not None and records else arrays_of(COMPARED, input)[0]
+        if not records and arrays is not None:
+            return _run(partial(pool, calls), arrays, out)
+        if out is None and (found is not None or arrays is not None):
+            pooled = recording.MaxPool2d.apply(input, found, arrays, calls)
             return pooled if return_indices else pooled[0]
     _no_out(out)
     check_tensors(input=input)
@@ -220,10 +226,13 @@ def _convolution(
     if precision is not None:
         checked("precision", precision)
     if not is_dynamo_compiling():
+        sums: Tensor
+        if out is None and (made := _small_convolution(build, layer, tensors)) is not None:
+            sums = made
+            return sums
         arrays, records = arrays_of(FLOATS, *tensors)
         if arrays is not None and not (records and out is not None):
             calls = _KEPT[build](arrays[1].shape, *layer)
-            sums: Tensor
             if records:
                 sums = recording.Convolution.apply(*tensors, arrays, calls, precision)
             elif precision is None:
@@ -241,6 +250,21 @@ def _convolution(
         return native.convolution(spec, *tensors)
     name = "conv2d" if build is conv2d_spec else "conv_transpose2d"
     output: Tensor = call(name, *tensors, *numbers(spec), precision)
+    return output
+
+
+def _small_convolution(
+    build: Callable[..., Any], layer: tuple[Any, ...], tensors: _Tensors
+) -> Tensor | None:
+    """Return the convolution of tensors that are taken at once, if no gradient is wanted."""
+    weight = tensors[1]
+    if torch.is_grad_enabled() or type(weight) not in PLAIN:
+        return None
+    calls = _KEPT[build](tuple(weight.shape), *layer)
+    if not calls.offers:
+        return None
+    found = prompted(calls, of_convolution, None, *tensors)
+    output: Tensor | None = None if found is None else run(found)
     return output
 
 

@@ -9,11 +9,12 @@ differentiated again, the rules of `gradients.py` take over.
 from functools import partial
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, is_grad_enabled
 from torch.compiler import is_dynamo_compiling
 
 from convpool.bridge.gradients import RULES, Gradients, SingleLevel
 from convpool.bridge.operators import numbers
+from convpool.bridge.prompting import Found, prompted, run
 from convpool.bridge.tensors import COMPARED, Array, arrays_of, on_arrays
 from convpool.functional.adjoints import (
     by_bias,
@@ -22,6 +23,7 @@ from convpool.functional.adjoints import (
     of_maxima,
     of_means,
     of_unpooled,
+    prompt_of_maxima,
 )
 from convpool.functional.apply import convolve, pool, unpool
 from convpool.precisions import under
@@ -65,12 +67,18 @@ class Convolution(SingleLevel):
 
 
 class MaxPool2d(SingleLevel):
-    """Max pooling with indices."""
+    """Max pooling with indices; `found` is a prompt for it, or `arrays` the memory."""
 
     @staticmethod
-    def forward(ctx: Any, input: Tensor, arrays: list[Array], calls: Any) -> Any:
+    def forward(
+        ctx: Any, input: Tensor, found: Found | None, arrays: list[Array], calls: Any
+    ) -> Any:
         """Return the maxima and their indices."""
-        values, indices = on_arrays(partial(pool, calls), arrays)
+        made = None if found is None else run(found)
+        if made is None:
+            given = arrays if found is None else [input.numpy(force=True)]
+            made = on_arrays(partial(pool, calls), given)
+        values, indices = made
         ctx.save_for_backward(indices)
         ctx.mark_non_differentiable(indices)
         ctx.set_materialize_grads(False)  # there would be zeros for the indices
@@ -81,15 +89,28 @@ class MaxPool2d(SingleLevel):
     def backward(ctx: Any, gradient: Tensor | None, _: None) -> Gradients:
         """Return the gradient by the input."""
         if gradient is None:
-            return None, None, None
-        arrays = prepared(ctx, gradient)
-        if arrays is None:
-            by_rule = _by_rule(ctx, "max_pool2d_with_indices", gradient, None)
-            return (*by_rule, None, None)
-        indices, given = arrays
-        size = tuple(ctx.size)
-        by_images = partial(of_maxima, ctx.calls, input_size=size)
-        return on_arrays(by_images, (given, indices)), None, None
+            return None, None, None, None
+        (saved,) = ctx.saved_tensors
+        by_images = _of_small_maxima(ctx, gradient, saved)
+        if by_images is None:
+            arrays = arrays_seen(saved, gradient)
+            if arrays is None:
+                by_rule = _by_rule(ctx, "max_pool2d_with_indices", gradient, None)
+                return (*by_rule, None, None, None)
+            indices, given = arrays
+            size = tuple(ctx.size)
+            function = partial(of_maxima, ctx.calls, input_size=size)
+            by_images = on_arrays(function, (given, indices))
+        return by_images, None, None, None
+
+
+def _of_small_maxima(ctx: Any, gradient: Tensor, indices: Tensor) -> Tensor | None:
+    """Return max pooling's gradient if it is made at once, and isn't differentiated again."""
+    if is_dynamo_compiling() or (gradient.requires_grad and is_grad_enabled()):
+        return None
+    found = prompted(ctx.calls, prompt_of_maxima, tuple(ctx.size), gradient, indices)
+    output: Tensor | None = None if found is None else run(found)
+    return output
 
 
 class AvgPool2d(SingleLevel):
@@ -136,9 +157,14 @@ class MaxUnpool2d(SingleLevel):
 
 def prepared(ctx: Any, gradient: Tensor) -> list[Array] | None:
     """Return what was saved and the gradient as arrays; None if a rule is to be followed."""
+    return arrays_seen(*ctx.saved_tensors, gradient)
+
+
+def arrays_seen(*tensors: Tensor) -> list[Array] | None:
+    """Return tensors of a backward call as arrays; None if a rule is to be followed."""
     if is_dynamo_compiling():  # it follows gradients, too, with compiled autograd
         return None
-    arrays, records = arrays_of(COMPARED, *ctx.saved_tensors, gradient)
+    arrays, records = arrays_of(COMPARED, *tensors)
     return None if records else arrays
 
 

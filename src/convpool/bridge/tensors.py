@@ -28,7 +28,8 @@ COMPARED = FLOATS | {
 }
 """Element types that the kernels compare and copy."""
 
-_PLAIN = frozenset({Tensor, torch.nn.Parameter})
+PLAIN = frozenset({Tensor, torch.nn.Parameter})
+"""Classes of tensors that nobody intercepts."""
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._len_torch_function_stack
 transforms = torch._C._functorch.peek_interpreter_stack
@@ -67,7 +68,7 @@ def arrays_of(
     wanted = False
     try:
         for tensor in tensors:
-            if type(tensor) in _PLAIN and tensor.dtype in dtypes and tensor.is_cpu:  # type: ignore[union-attr]
+            if type(tensor) in PLAIN and tensor.dtype in dtypes and tensor.is_cpu:  # type: ignore[union-attr]
                 arrays.append(tensor.numpy(force=True))  # type: ignore[union-attr]
                 wanted = wanted or tensor.requires_grad  # type: ignore[union-attr]
             elif tensor is None and len(arrays) == 2:
@@ -82,7 +83,7 @@ def arrays_of(
 def array_of(dtypes: frozenset[torch.dtype], tensor: Tensor) -> Any:
     """Return one tensor's memory likewise, or None if a gradient is wanted."""
     if (
-        type(tensor) not in _PLAIN
+        type(tensor) not in PLAIN
         or tensor.dtype not in dtypes
         or not tensor.is_cpu
         or is_intercepted()

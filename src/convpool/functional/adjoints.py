@@ -6,6 +6,8 @@ arguments are those of the functions.
 
 from typing import Any
 
+from numpy import ndarray
+
 from convpool.arithmetic import Shape
 from convpool.dispatch import plan
 from convpool.functional.arrays import (
@@ -17,6 +19,7 @@ from convpool.functional.arrays import (
     ready,
 )
 from convpool.functional.calls import Call, Calls, remembered
+from convpool.request import Prompt
 from convpool.spec import Conv2dSpec, MaxUnpool2dSpec
 
 # A sum over pixels asks nothing of the convolution, and a gather nothing of the unpooling.
@@ -51,10 +54,30 @@ def by_bias(grad_output: Array) -> Array:
 
 def of_maxima(calls: Calls, grad_output: Array, indices: Array, input_size: Shape) -> Array:
     """Return the gradient of max pooling by its input."""
+    key = None
+    if type(grad_output) is type(indices) is ndarray:
+        order = grad_output.strides, indices.strides
+        key = input_size, grad_output.shape, indices.shape, *order, grad_output.dtype, indices.dtype
+        prompt = calls.prompts.get(key)
+        if prompt is not None and (made := prompt(grad_output, indices)) is not None:
+            found: Array = made
+            return found
     call = calls.gradient("max_pool2d_backward", input_size, "grad_output", grad_output)
     gradient = call.batch(call.fit("grad_output", grad_output, call.output_shape))
     check_indices(indices, call.output_shape)
+    if key is not None and key not in calls.prompts:
+        calls.remember(key, call.prompt(input_size, grad_output, indices))
     return _single(call, call.operator(input_size[-2:], gradient, call.batch(ready(indices))))
+
+
+def prompt_of_maxima(
+    calls: Calls, input_size: Shape, grad_output: Array, indices: Array
+) -> Prompt | None:
+    """Return what makes the gradient of max pooling at once, of arrays like these."""
+    call = calls.gradient("max_pool2d_backward", input_size, "grad_output", grad_output)
+    call.fit("grad_output", grad_output, call.output_shape)
+    check_indices(indices, call.output_shape)
+    return call.prompt(input_size, grad_output, indices)
 
 
 def of_means(calls: Calls, grad_output: Array, input_size: Shape) -> Array:

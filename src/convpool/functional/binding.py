@@ -110,7 +110,8 @@ class BoundConvolution:
         own = _own if copies else ready
         self._weight = own(weight)
         self._bias = None if bias is None else own(bias)
-        self._calls = Calls(layer, (dtype.name,))
+        self.calls = Calls(layer, (dtype.name,))
+        """Those so far, which hold what was packed."""
         self._packed: dict[Hashable, object] = {}
 
     def __call__(
@@ -130,7 +131,7 @@ class BoundConvolution:
         if type(input) is not np.ndarray and (other := functions_for(input)) is not None:
             handed_on: Array = other.call_bound(self, input, out, residual)
             return handed_on
-        call = self._calls.of(input)
+        call = self.calls.of(input)
         packed = call.packed
         if packed is None:
             packed = self._pack(call)
@@ -154,7 +155,7 @@ class BoundConvolution:
 
         Sequences are the kernels' (`kernels/convolution/sequence.py`).
         """
-        call = self._calls.of(images)
+        call = self.calls.of(images)
         operator: Any = call.operator
         if call.is_single or not hasattr(operator, "step"):
             return None

@@ -7,7 +7,7 @@ what is an error.
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from functools import lru_cache
+from operator import is_
 from types import NoneType
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ from convpool.functional.arrays import (
     ready,
 )
 from convpool.functional.outputs import check_out, is_in_order
-from convpool.request import Operator
+from convpool.request import Operator, Prompt
 from convpool.spec import ConvolutionSpec, LayerSpec, MaxPool2dSpec, MaxUnpool2dSpec
 from convpool.spec.arguments import whole
 
@@ -50,6 +50,20 @@ class Call:
         self.is_single = len(output_shape) == 3
         self.packed: object = None
         """In bound layers, the weights as the operator takes them, once it packed them."""
+
+    def prompt(self, shape: Shape, *arrays: Array | None) -> Prompt | None:
+        """Return the operator's call of arrays like these at once, if it has one.
+
+        `shape` is the result's. The arrays were checked, but for their order in memory.
+        """
+        make = getattr(self.operator, "prompt", None)
+        if make is None:
+            return None
+        for array in arrays:
+            if array is not None and not (array.flags.c_contiguous and array.dtype.isnative):
+                return None
+        prompt: Prompt | None = make(shape, 1 if self.is_single else shape[0])
+        return prompt
 
     def batch(self, image: Array) -> Array:
         """Return images (N, C, H, W) for those or for the one image of this call."""
@@ -104,6 +118,10 @@ class Calls:
         """What its function is called, and its gradients' begin with."""
         self._operation = operation(layer)
         self._kept: dict[tuple[Hashable, ...], Call] = {}
+        self.offers = True
+        """Whether one of the calls so far may have a prompt."""
+        self.prompts: dict[Hashable, Prompt | None] = {}
+        """By the shapes, strides and types of all arrays, or the tensors' ones; None is none."""
 
     def of(self, input: Array) -> Call:
         """Return the call of an input (N, C, H, W) or (C, H, W).
@@ -120,6 +138,8 @@ class Calls:
     def _found_out(self, input: Array) -> Call:
         check_array("input", input, self._dtypes)
         call = self._planned(self._operation, input.shape, input.dtype)
+        is_small = getattr(call.operator, "prompt", None) is not None
+        self.offers = is_small or (self.offers and bool(self._kept))
         if type(input) is np.ndarray:
             self._keep((input.shape, input.dtype), call)
         return call
@@ -153,6 +173,12 @@ class Calls:
         made, native = output_shape(self.layer, shape, argument), dtype.newbyteorder("=")
         return Call(plan(operation, self.layer, shape[-3:], native.name).run, made, native)
 
+    def remember(self, key: Hashable, prompt: Prompt | None) -> None:
+        """Keep what takes arrays like these at once, or that there is nothing."""
+        if len(self.prompts) >= _MOST_CALLS:
+            self.prompts.clear()
+        self.prompts[key] = prompt
+
     def _keep(self, key: tuple[Hashable, ...], call: Call) -> None:
         if len(self._kept) >= _MOST_CALLS:
             self._kept.clear()
@@ -166,24 +192,31 @@ def remembered(
 
     `from_exact` says that the first argument is an array's shape, a number of ours, or a layer.
     """
-    remember = lru_cache(maxsize=_MOST_LAYERS, typed=True)(
-        lambda *arguments: Calls(build(*arguments))
-    )
-    _CACHES.append(remember.cache_clear)
+    kept: dict[tuple[Any, ...], tuple[tuple[Any, ...], Calls]] = {}
+    _CACHES.append(kept.clear)
+    first = int(from_exact)
 
-    # (1, 1) and (True, 1.0) are equal and hash alike, though only one of them is a stride. So only
-    # arguments whose types are plain, down to the numbers in pairs, are looked up.
+    # (1, 1) and (True, 1.0) are equal and hash alike, though only one of them is a stride. So what
+    # was found is taken only for the same objects, which numbers and a module's tuples most often
+    # are, or if all types are plain, down to the numbers in pairs (1 us).
     def found(*arguments: Any) -> Calls:
-        if _SCALARS.issuperset(map(type, arguments)) or all(map(_is_exact, arguments)):
-            return remember(*arguments)
-        return Calls(build(*arguments))
+        try:
+            known = kept.get(arguments)
+        except TypeError:  # a list
+            return Calls(build(*arguments))
+        own = arguments[first:]
+        if known is not None and all(map(is_, own, known[0])):
+            return known[1]
+        same = known is None or all(map(is_, map(type, own), map(type, known[0])))
+        if not same or not all(map(_is_exact, own)):
+            return Calls(build(*arguments))
+        calls = Calls(build(*arguments)) if known is None else known[1]
+        if len(kept) >= _MOST_LAYERS:
+            kept.clear()
+        kept[arguments] = own, calls
+        return calls
 
-    def found_from_exact(first: Any, *rest: Any) -> Calls:
-        if _SCALARS.issuperset(map(type, rest)) or all(map(_is_exact, rest)):
-            return remember(first, *rest)
-        return Calls(build(first, *rest))
-
-    return found_from_exact if from_exact else found
+    return found
 
 
 def exact(argument: str, size: object) -> Shape:

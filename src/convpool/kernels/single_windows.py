@@ -53,9 +53,10 @@ class Record(NamedTuple):
     After them, each unit says how many of its indices name no cell.
     """
 
+    output: int
+    second: int
     gradient: int
     indices: int
-    output: int
     scratch: int
     """Where planes are made that are streamed to the output, or 0."""
     scratch_bytes: int
