@@ -64,7 +64,7 @@ def test_a_residual_network() -> None:
     model = check(model, torch.randn(4, 3, 32, 32), tuple(norms), tolerance=0.1).train()
     with patch.object(bridge_norm, "_normalized", wraps=bridge_norm._normalized) as kernel:
         model(torch.randn(2, 3, 32, 32))
-    assert [call.args[2] for call in kernel.call_args_list] == [1] + 9 * [1, 2]
+    assert [call.args[4] for call in kernel.call_args_list] == [1] + 9 * [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,9 @@ def case(shape: tuple[int, ...], dtype: str, offset: float = 0.0) -> list[NDArra
 
 
 def found(x: Numbers, w: Numbers, b: Numbers, g: Numbers) -> list[Numbers]:
-    output, mean, variance = batch_norm.normalize(x, w, b, EPS)
-    return [output, mean, variance, *batch_norm.gradients(g, x, (w, b), EPS, (mean, variance))]
+    moments = np.full((2, len(w)), np.nan)
+    output = batch_norm.normalize(x, w, b, EPS, moments)
+    return [output, *moments, *batch_norm.gradients(g, x, (w, b), EPS, moments)]
 
 
 def error(one: Numbers, other: Numbers) -> float:
@@ -66,15 +67,16 @@ def test_what_follows(after: int) -> None:
     y = case((4, 16, 32, 32), "float32", 0.5)[3] if after == batch_norm.SUM_AND_RELU else None
 
     def joined() -> list[Numbers]:
-        output, *moments = batch_norm.normalize(x, w, b, EPS, after, y)
+        moments = np.empty((2, len(w)))
+        output = batch_norm.normalize(x, w, b, EPS, moments, None, after, y)
         made = None if y is None else output
-        rest = EPS, (moments[0], moments[1]), after, made
-        return [output, *batch_norm.gradients(g, x, (w, b), *rest)]
+        return [output, *batch_norm.gradients(g, x, (w, b), EPS, moments, after, made)]
 
-    normed, *moments = batch_norm.normalize(x, w, b, EPS)
+    moments = np.empty((2, len(w)))
+    normed = batch_norm.normalize(x, w, b, EPS, moments)
     output = np.maximum(normed if y is None else normed + y, 0)
     passed = np.where(output > 0, g, np.float32(0))
-    apart = batch_norm.gradients(passed, x, (w, b), EPS, (moments[0], moments[1]))
+    apart = batch_norm.gradients(passed, x, (w, b), EPS, moments)
     for one, other in zip(joined(), [output, *apart, passed][: 4 + (y is not None)], strict=True):
         assert error(one, other) < 2e-6
     for one, other in zip(using(1, joined), using(MOST, joined), strict=True):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 from torch.compiler import is_dynamo_compiling
 
 from convpool.bridge.gradients import Gradients, SingleLevel
@@ -15,8 +16,8 @@ from convpool.bridge.tensors import Array, arrays_of, on_arrays
 
 _TAKEN = frozenset({torch.float32, torch.float64})
 _SUM_AND_RELU = 2
-_Moments = tuple[Tensor, Tensor, Tensor]
-"""The output, and of each channel the mean and the variance, float64."""
+_Running = tuple[Array, Array, float]
+"""Mean and variance of earlier images, and by which share they follow the later ones."""
 
 
 def batch_norm(
@@ -47,12 +48,12 @@ def batch_norm(
     """
     running = running_mean, running_var
     if training and not is_dynamo_compiling():
-        moments = _by_kernel(_Call(input, weight, bias, residual, rectifies, eps), running)
-        if moments is not None:
-            output, mean, variance = moments
-            count = input.numel() // input.shape[1]
-            _follow(running_mean, mean, momentum)
-            _follow(running_var, variance * (count / (count - 1)), momentum)
+        call = _Call(input, weight, bias, residual, rectifies, eps, running, momentum)
+        output = _by_kernel(call)
+        if output is not None:
+            for tensor in running:
+                if tensor is not None and not tensor.is_inference():
+                    increment_version(tensor)
             return output
     output = torch.nn.functional.batch_norm(input, *running, weight, bias, training, momentum, eps)
     output = output if residual is None else output + residual
@@ -60,7 +61,7 @@ def batch_norm(
 
 
 class _Call(NamedTuple):
-    """What is asked for, but for the running numbers."""
+    """What is asked for."""
 
     images: Tensor
     weight: Tensor | None
@@ -68,42 +69,46 @@ class _Call(NamedTuple):
     residual: Tensor | None
     rectifies: bool
     eps: float
+    running: tuple[Tensor | None, Tensor | None]
+    momentum: float
 
 
-def _by_kernel(call: _Call, running: tuple[Tensor | None, Tensor | None]) -> _Moments | None:
+def _by_kernel(call: _Call) -> Tensor | None:
     """Return what the kernel makes of tensors, or None if it doesn't take them."""
     added = [] if call.residual is None else [call.residual]
     arrays, records = arrays_of(_TAKEN, call.images, call.weight, call.bias, *added)
-    if arrays is None or arrays[2] is None or (added and not call.rectifies):
+    if arrays is None or arrays[0].ndim != 4 or arrays[2] is None:
         return None
     images, *numbers = arrays
-    if images.ndim != 4:
-        return None
     channels, dtype = images.shape[1], images.dtype
     if not images.flags.c_contiguous or images.size < 2 * max(channels, 1):
         return None
     for array, shape in zip(numbers, ((channels,), (channels,), images.shape), strict=False):
         if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
             return None
-    for tensor in running:
-        if tensor is not None and (
-            tensor.dtype != call.images.dtype or tensor.shape != (channels,)
-        ):
-            return None
-    after = call.rectifies + len(added)
-    moments: _Moments
+    followed = _followed(call, images)
+    if followed is None or (added and not call.rectifies):
+        return None
+    running = (followed[0], followed[1], call.momentum) if followed else None
+    rest = arrays, running, call.eps, call.rectifies + len(added)
     if records:
-        tensors = call.images, call.weight, call.bias, call.residual
-        moments = _BatchNorm.apply(*tensors, arrays, call.eps, after)
-    else:
-        moments = _normalized(arrays, call.eps, after)
-    return moments
+        output: Tensor = _BatchNorm.apply(call.images, call.weight, call.bias, call.residual, *rest)
+        return output
+    return _normalized(np.empty((2, channels)), *rest)
 
 
-def _follow(running: Tensor | None, found: Tensor, momentum: float) -> None:
-    """Move a running number towards what was found in a batch."""
-    if running is not None:
-        running.mul_(1 - momentum).add_(found, alpha=momentum)
+def _followed(call: _Call, images: Array) -> tuple[Array, ...] | None:
+    """Return the running numbers as arrays, or (); None if the kernel doesn't take them."""
+    if all(tensor is None for tensor in call.running):
+        return ()
+    arrays, learns = arrays_of(_TAKEN, *call.running)
+    shape, dtype = images.shape[1:2], images.dtype
+    if arrays is None or learns:
+        return None
+    for array in arrays:
+        if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+            return None
+    return tuple(arrays)
 
 
 @cache
@@ -112,40 +117,40 @@ def _kernels() -> Any:
     return import_module("convpool.kernels.batch_norm")
 
 
-def _normalized(arrays: list[Array], eps: float, after: int) -> Any:
-    return on_arrays(_kernels().normalize, arrays[:3], eps, after, *arrays[3:])
+def _normalized(
+    moments: Array, arrays: list[Array], running: _Running | None, eps: float, after: int
+) -> Tensor:
+    rest = eps, moments, running, after, *arrays[3:]
+    output: Tensor = on_arrays(_kernels().normalize, arrays[:3], *rest)
+    return output
 
 
 class _BatchNorm(SingleLevel):
-    """It is applied to tensors, their arrays, `eps`, and the kernel's number of what follows."""
+    """It is applied to tensors, and to what `_normalized` takes after the moments."""
 
     @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> _Moments:
-        """Return the output, mean and variance."""
-        _, arrays, ctx.eps, ctx.after = rest
-        moments: _Moments = _normalized(arrays, ctx.eps, ctx.after)
-        ctx.moments = moments[1].numpy(), moments[2].numpy()
-        made = moments[:1] if ctx.after == _SUM_AND_RELU else ()
+    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> Tensor:
+        """Return the output."""
+        _, arrays, running, ctx.eps, ctx.after = rest
+        ctx.moments = np.empty((2, len(arrays[1])))
+        output = _normalized(ctx.moments, arrays, running, ctx.eps, ctx.after)
+        made = (output,) if ctx.after == _SUM_AND_RELU else ()
         ctx.save_for_backward(input, weight, bias, *made)
-        ctx.mark_non_differentiable(*moments[1:])
-        ctx.set_materialize_grads(False)  # there would be zeros for mean and variance
-        return moments
+        return output
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor | None, *_: None) -> Gradients:
+    def backward(ctx: Any, gradient: Tensor) -> Gradients:
         """Return the gradients by input, weight, bias and residual."""
-        if gradient is None:
-            return (None,) * 7
         arrays = prepared(ctx, gradient)
         if arrays is None or arrays[-1].dtype != arrays[0].dtype:
-            return (*_by_operator(ctx, gradient), None, None, None)
+            return (*_by_operator(ctx, gradient), None, None, None, None)
         images, weight, bias, *made, given = arrays
         moved = [np.ascontiguousarray(given), images]
         rest = (weight, bias), ctx.eps, ctx.moments, ctx.after, *made
         by_all = (*on_arrays(_kernels().gradients, moved, *rest), None)
         wants = ctx.needs_input_grad
         wanted = [by_all[place] if wants[place] else None for place in range(4)]
-        return (*wanted, None, None, None)
+        return (*wanted, None, None, None, None)
 
 
 def _by_operator(ctx: Any, gradient: Tensor) -> Gradients:

@@ -29,8 +29,8 @@ from convpool.kernels.streaming import ask
 from convpool.threads import MOST
 
 Array = NDArray[Any]
-Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Of each channel the mean and the variance, (C,)."""
+Moments = NDArray[np.float64]
+"""Of each channel the mean, and the variance (the sum of squares over their count): (2, C)."""
 
 NOTHING, RELU, SUM_AND_RELU = range(3)
 """What follows the norm."""
@@ -51,26 +51,29 @@ def normalize(
     weight: Array,
     bias: Array,
     eps: float,
+    moments: Moments,
+    running: tuple[Array, Array, float] | None = None,
     after: int = NOTHING,
     residual: Array | None = None,
-) -> tuple[Array, NDArray[np.float64], NDArray[np.float64]]:
-    """Return (images - mean) / sqrt(variance + eps) * weight + bias, by channels, and the two.
+) -> Array:
+    """Return (images - mean) / sqrt(variance + eps) * weight + bias, by channels.
 
     Args:
         images: (N, C, H, W), contiguous, at least one number a channel, float32 or float64.
         weight: (C,) of the same type, as the bias.
         bias: what is added.
         eps: what is added to the variance.
+        moments: (2, C), which become those of the images.
+        running: mean and variance of earlier images, (C,) of the images' type, and the share by
+            which they come nearer to these images' (the variance that is expected of all images,
+            the sum of squares over one less than their count).
         after: what is done with the result.
         residual: the images' like, contiguous: what is added before the ReLU, for `SUM_AND_RELU`.
-
-    Returns:
-        The images' like, and of each channel the mean and the variance (of all numbers: the sum of
-        squares over their count), (C,).
     """
     batch, channels, height, width = images.shape
     output = memory.empty(images.shape, images.dtype)
-    mean, variance = np.zeros(channels), np.zeros(channels)
+    moments.fill(0)
+    none = moments[0, :0]
     _forward(after)(
         images.reshape(-1),
         (output if residual is None else residual).reshape(-1),
@@ -80,10 +83,11 @@ def normalize(
         _joint(images),
         output.reshape(-1),
         np.empty((_NUMBERS, channels), images.dtype),
-        (mean, variance),
+        (moments[0], moments[1]),
+        running or (none.astype(images.dtype), none.astype(images.dtype), 0.0),
         threads=images.size >= WORTH_THREADS,
     )
-    return output, mean, variance
+    return output
 
 
 def gradients(
@@ -102,7 +106,7 @@ def gradients(
         images: what that was given, as what follows.
         parameters: weight and bias, (C,).
         eps: what is added to the variance.
-        moments: the mean and the variance that it returned.
+        moments: the mean and the variance of the images.
         after: what was done with the result.
         output: what it returned, for `SUM_AND_RELU`.
     """
@@ -119,7 +123,7 @@ def gradients(
         parameters,
         eps,
         _joint(images),
-        (np.empty((_NUMBERS, channels), images.dtype), *moments, *totals),
+        (np.empty((_NUMBERS, channels), images.dtype), moments[0], moments[1], *totals),
         (result.reshape(-1), by_residual.reshape(-1)),
         threads=images.size >= WORTH_THREADS,
     )
@@ -207,6 +211,15 @@ def _draw(lines, channel, parameters, eps, moments):
     lines[2, channel] = bias[channel] - (means[channel] - near) * slope
 
 
+@block
+def _follow(running, channel, mean, variance, count):
+    """Move a channel's running numbers, if there are any, towards what was found in a batch."""
+    means, variances, share = running
+    if len(means):
+        means[channel] += share * (mean - means[channel])
+        variances[channel] += share * (variance * count / (count - 1) - variances[channel])
+
+
 @cache
 def _scaling(after: int) -> Any:
     @partial(block, reorders=True)
@@ -229,7 +242,7 @@ def _scaling(after: int) -> Any:
 def _forward(after: int) -> Kernel:
     scale = _scaling(after)
 
-    def normalize(images, residual, shape, parameters, eps, joint, output, lines, moments):
+    def normalize(images, residual, shape, parameters, eps, joint, output, lines, moments, running):
         batch, channels, pixels = shape
         means, variances = moments
         centres = lines[0]
@@ -245,6 +258,7 @@ def _forward(after: int) -> Kernel:
                     centres[channel] = means[channel]
                     _measure(images, shape, (channel, channel + 1), centres, means, variances)
                 _draw(lines, channel, parameters, eps, moments)
+                _follow(running, channel, means[channel], variances[channel], batch * pixels)
             for image in range(batch):
                 _ask(output, shape, image + 1, own)
                 for channel in range(own[0], own[1]):
