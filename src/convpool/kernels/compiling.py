@@ -131,9 +131,10 @@ class _LinkedCode(_Code):
     def _get_module_for_linking(self):
         """Return it with its blocks, for functions that Numba links, as those in parallel."""
         if self._shared_module is None:
-            self._shared_module = self.own_code.clone()
+            whole = self.own_code.clone()
             for library in _needed(self):
-                self._shared_module.link_in(_code_of(library), preserve=True)
+                whole.link_in(_code_of(library), preserve=True)
+            self._shared_module = whole
         return self._shared_module
 
 
