@@ -188,6 +188,24 @@ def test_machine_code_whose_thread_is_gone() -> None:
         assert made() == expected
 
 
+def test_a_function_of_numbas_calls_a_block_that_calls_another() -> None:
+    def twice(number: Any) -> Any:
+        return 2 * number
+
+    inner: Any = block(twice)
+
+    def more(number: Any) -> Any:
+        return inner(number) + 1
+
+    outer: Any = block(more)
+
+    def through(number: Any) -> Any:
+        return outer(number)
+
+    call = numba.njit(through)
+    assert call(20) == 41
+
+
 def test_extremes_are_numbas() -> None:
     """With NaN, zeros and numbers of two types."""
 

@@ -118,16 +118,39 @@ class _LinkedCode(_Code):
         """Link what this and its blocks call, each once."""
         for library in _needed(self):
             self._reload_init.update(library._reload_init)
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+            self._final_module.link_in(_code_of(library), preserve=True)
+
+    @cached_property
+    def own_code(self):
+        """What may be linked to several programs; nothing else is made of it, so it's no copy."""
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                function.linkage = "linkonce_odr"
+        return self._final_module
 
     def _get_module_for_linking(self):
-        """Return the code itself: nothing else is made of it, so Numba's copy isn't needed."""
+        """Return it with its blocks, for functions that Numba links, as those in parallel."""
         if self._shared_module is None:
-            for function in self._final_module.functions:
-                if not function.is_declaration and function.linkage == llvm.Linkage.external:
-                    function.linkage = "linkonce_odr"
-            self._shared_module = self._final_module
+            whole = self.own_code.clone()
+            for library in _needed(self):
+                whole.link_in(_code_of(library), preserve=True)
+            self._shared_module = whole
         return self._shared_module
+
+
+def _needed(library):
+    """Return the libraries that one needs, directly or not."""
+    found = dict.fromkeys(library._linking_libraries)
+    for one in library._linking_libraries:
+        if isinstance(one, _LinkedCode):  # Numba's own are linked already
+            found |= _needed(one)
+    return found
+
+
+def _code_of(library):
+    return (
+        library.own_code if isinstance(library, _LinkedCode) else library._get_module_for_linking()
+    )
 
 
 class _ProgramCode(_LinkedCode):
@@ -167,15 +190,6 @@ class _UnitCode(_LinkedCode):
 
     def serialize_using_object_code(self):
         return self.name, "object", self._made
-
-
-def _needed(library):
-    """Return the libraries that one needs, directly or not."""
-    found = dict.fromkeys(library._linking_libraries)
-    for one in library._linking_libraries:
-        if isinstance(one, _LinkedCode):  # Numba's own are linked already
-            found |= _needed(one)
-    return found
 
 
 _TYPED = (
