@@ -1,6 +1,9 @@
 """Convolutions of a folded model that are carried out by one call: as if called one by one."""
 
 import copy
+import gc
+import pickle
+import weakref
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
@@ -152,6 +155,17 @@ def test_gradients_and_copies() -> None:
     images = IMAGES.clone().requires_grad_()
     folded(images)[1].sum().backward()
     assert images.grad is not None
+
+
+@torch.no_grad()
+def test_freed_with_the_model() -> None:
+    folded = model()
+    folded(IMAGES)
+    pickle.dumps(folded)
+    gone = weakref.ref(folded.second)
+    del folded
+    gc.collect()
+    assert gone() is None
 
 
 def test_made_in_inference_mode() -> None:

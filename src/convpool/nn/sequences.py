@@ -11,7 +11,6 @@ from functools import partial, wraps
 from importlib import import_module
 from itertools import groupby
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, from_numpy, fx
@@ -49,7 +48,7 @@ class FoldedModel(fx.GraphModule):
             return _forward(self, arguments[0], by_graph)
 
         kind.forward = forward
-        _PLANS.pop(self, None)
+        self.__dict__.pop("_plans", None)
         return code
 
 
@@ -166,13 +165,20 @@ class _Plan:
         return map_arg(self._last.args[0], values.__getitem__)
 
 
-_PLANS: WeakKeyDictionary[Module, dict[Any, _Plan | None]] = WeakKeyDictionary()
+class _Plans(dict[Any, _Plan | None]):
+    """A model's plans, which hang on it, so that they go with it; none is saved or copied."""
+
+    def __deepcopy__(self, memo: object) -> "_Plans":
+        return _Plans()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Plans, ()
 
 
 def _forward(model: FoldedModel, input: Tensor, by_graph: Callable[..., Any]) -> Any:
     """Return the output for an input, by a plan if there is one; else one is made on the way."""
     threads = torch.get_num_threads()
-    plans = _PLANS.setdefault(model, {})
+    plans: _Plans = model.__dict__.setdefault("_plans", _Plans())
     key = input.shape, threads, get_precision()
     plan = plans.get(key)
     if plan is not None and plan.is_of_today():
