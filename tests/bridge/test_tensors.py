@@ -169,7 +169,7 @@ def test_torchs_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            bridge.max_pool2d(images(1, 1, 2, 2), 2)
+            bridge.max_pool2d(images(1, 8, 16, 16), 2)  # no small one
     finally:
         torch.set_num_threads(before)
     assert seen == [1, 2]

@@ -17,7 +17,7 @@ from torch.compiler import is_dynamo_compiling
 from convpool.bridge import native, recording
 from convpool.bridge.library import call
 from convpool.bridge.operators import numbers
-from convpool.bridge.prompting import of_convolution, of_images, prompted, run
+from convpool.bridge.prompting import Found, of_convolution, of_images, prompted, run
 from convpool.bridge.tensors import (
     COMPARED,
     FLOATS,
@@ -123,7 +123,7 @@ def max_pool2d(
         if not records and arrays is not None:
             return _run(partial(pool, calls), arrays, out)
         if out is None and (found is not None or arrays is not None):
-            pooled = recording.MaxPool2d.apply(input, found, arrays, calls)
+            pooled = recording.MaxPool2d.apply(input, found or arrays, calls)
             return pooled if return_indices else pooled[0]
     _no_out(out)
     check_tensors(input=input)
@@ -226,19 +226,8 @@ def _convolution(
     if precision is not None:
         checked("precision", precision)
     if not is_dynamo_compiling():
-        sums: Tensor
-        if out is None and (made := _small_convolution(build, layer, tensors)) is not None:
-            sums = made
-            return sums
-        arrays, records = arrays_of(FLOATS, *tensors)
-        if arrays is not None and not (records and out is not None):
-            calls = _KEPT[build](arrays[1].shape, *layer)
-            if records:
-                sums = recording.Convolution.apply(*tensors, arrays, calls, precision)
-            elif precision is None:
-                sums = _run(partial(convolve, calls), arrays, out)
-            else:
-                sums = _run(partial(under, precision, convolve, calls), arrays, out)
+        sums = _convolved(build, layer, tensors, out, precision)
+        if sums is not None:
             return sums
     _no_out(out)
     images, weight, bias = tensors
@@ -253,19 +242,49 @@ def _convolution(
     return output
 
 
+def _convolved(
+    build: Callable[..., Any],
+    layer: tuple[Any, ...],
+    tensors: _Tensors,
+    out: Tensor | None,
+    precision: str | None,
+) -> Tensor | None:
+    """Return the convolution of tensors in plain memory that nobody intercepts, else None."""
+    calls, found = _small_convolution(build, layer, tensors) if out is None else (None, None)
+    given: Any = found
+    records = found is not None and _wants_gradient(*tensors)
+    sums: Tensor | None = None
+    if found is not None and not records:
+        sums = run(found)
+    if sums is not None:
+        return sums
+    if not records:
+        given, records = arrays_of(FLOATS, *tensors)
+    if given is None or (records and out is not None):
+        return None
+    calls = calls or _KEPT[build](tuple(tensors[1].shape), *layer)
+    if records:
+        sums = recording.Convolution.apply(*tensors, given, calls, precision)
+    else:
+        sums = _run(partial(under, precision, convolve, calls), given, out)
+    return sums
+
+
 def _small_convolution(
     build: Callable[..., Any], layer: tuple[Any, ...], tensors: _Tensors
-) -> Tensor | None:
-    """Return the convolution of tensors that are taken at once, if no gradient is wanted."""
+) -> tuple[Calls | None, Found | None]:
+    """Return the layer's calls, if they are known, and what takes the tensors at once, if any."""
     weight = tensors[1]
-    if torch.is_grad_enabled() or type(weight) not in PLAIN:
-        return None
+    if type(weight) not in PLAIN:
+        return None, None
     calls = _KEPT[build](tuple(weight.shape), *layer)
-    if not calls.offers:
-        return None
-    found = prompted(calls, of_convolution, None, *tensors)
-    output: Tensor | None = None if found is None else run(found)
-    return output
+    return calls, prompted(calls, of_convolution, None, *tensors) if calls.offers else None
+
+
+def _wants_gradient(images: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    if not torch.is_grad_enabled():
+        return False
+    return weight.requires_grad or images.requires_grad or (bias is not None and bias.requires_grad)
 
 
 def _run(function: Callable[..., Any], arrays: list[Any], out: Tensor | None) -> Any:

@@ -17,7 +17,6 @@ from convpool.request import Prompt
 
 Found = tuple[Prompt, tuple[int, ...]]
 """A prompt, and where the tensors are that it is for."""
-_UNKNOWN = object()
 
 
 def prompted(
@@ -28,15 +27,15 @@ def prompted(
 ) -> Found | None:
     """Return what takes tensors at once, or None.
 
-    `find` says what takes such arrays at once, the first time. It depends on the arrays and `about`
+    `find` says what takes such arrays at once, the second time; it depends on them and on `about`
     alone. Whether gradients are wanted isn't looked at.
     """
     shown = _shown(tensors)
     if shown is None or is_intercepted():
         return None
     key, places = (about, *shown[0]), shown[1]
-    prompt: Any = calls.prompts.get(key, _UNKNOWN)
-    if prompt is _UNKNOWN:
+    prompt = calls.prompts.get(key)
+    if prompt is None and calls.asks_for(key):
         arrays, _ = arrays_of(COMPARED, *tensors)
         if arrays is None:
             return None

@@ -33,18 +33,22 @@ from convpool.spec import ConvolutionSpec
 class Convolution(SingleLevel):
     """A convolution, or a transposed one, of weights that are being trained: in batches.
 
-    Like those below it is applied to the tensors, to their arrays, and to the layer's `Calls`; and
-    to the precision that was asked for.
+    Like those below it is applied to the tensors, to their arrays or what takes them at once, and
+    to the layer's `Calls`; and to the precision that was asked for.
     """
 
     @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor, _: object, *rest: Any) -> Tensor:
+    def forward(ctx: Any, input: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Tensor:
         """Return the output."""
-        arrays, ctx.calls, ctx.precision = rest
+        given, ctx.calls, ctx.precision = rest
         ctx.save_for_backward(input, weight)
-        function = partial(under, ctx.precision, convolve, ctx.calls, often=True)
-        output: Tensor = on_arrays(function, arrays)
-        return output
+        output = _at_once(given)
+        if output is None:
+            arrays = given if type(given) is list else _arrays(input, weight, bias)
+            function = partial(under, ctx.precision, convolve, ctx.calls, often=True)
+            output = on_arrays(function, arrays)
+        made: Tensor = output
+        return made
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
@@ -67,17 +71,15 @@ class Convolution(SingleLevel):
 
 
 class MaxPool2d(SingleLevel):
-    """Max pooling with indices; `found` is a prompt for it, or `arrays` the memory."""
+    """Max pooling with indices."""
 
     @staticmethod
-    def forward(
-        ctx: Any, input: Tensor, found: Found | None, arrays: list[Array], calls: Any
-    ) -> Any:
+    def forward(ctx: Any, input: Tensor, given: Found | list[Array], calls: Any) -> Any:
         """Return the maxima and their indices."""
-        made = None if found is None else run(found)
+        made = _at_once(given)
         if made is None:
-            given = arrays if found is None else [input.numpy(force=True)]
-            made = on_arrays(partial(pool, calls), given)
+            arrays = given if isinstance(given, list) else _arrays(input)
+            made = on_arrays(partial(pool, calls), arrays)
         values, indices = made
         ctx.save_for_backward(indices)
         ctx.mark_non_differentiable(indices)
@@ -89,19 +91,28 @@ class MaxPool2d(SingleLevel):
     def backward(ctx: Any, gradient: Tensor | None, _: None) -> Gradients:
         """Return the gradient by the input."""
         if gradient is None:
-            return None, None, None, None
+            return None, None, None
         (saved,) = ctx.saved_tensors
         by_images = _of_small_maxima(ctx, gradient, saved)
         if by_images is None:
             arrays = arrays_seen(saved, gradient)
             if arrays is None:
                 by_rule = _by_rule(ctx, "max_pool2d_with_indices", gradient, None)
-                return (*by_rule, None, None, None)
+                return (*by_rule, None, None)
             indices, given = arrays
             size = tuple(ctx.size)
             function = partial(of_maxima, ctx.calls, input_size=size)
             by_images = on_arrays(function, (given, indices))
-        return by_images, None, None, None
+        return by_images, None, None
+
+
+def _at_once(given: Found | list[Array]) -> Any:
+    """Return what is made at once; None if it must be made of arrays."""
+    return run(given) if isinstance(given, tuple) else None
+
+
+def _arrays(*tensors: Tensor | None) -> list[Any]:
+    return [None if tensor is None else tensor.numpy(force=True) for tensor in tensors]
 
 
 def _of_small_maxima(ctx: Any, gradient: Tensor, indices: Tensor) -> Tensor | None:

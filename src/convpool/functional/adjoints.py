@@ -65,7 +65,7 @@ def of_maxima(calls: Calls, grad_output: Array, indices: Array, input_size: Shap
     call = calls.gradient("max_pool2d_backward", input_size, "grad_output", grad_output)
     gradient = call.batch(call.fit("grad_output", grad_output, call.output_shape))
     check_indices(indices, call.output_shape)
-    if key is not None and key not in calls.prompts:
+    if key is not None and calls.asks_for(key):
         calls.remember(key, call.prompt(input_size, grad_output, indices))
     return _single(call, call.operator(input_size[-2:], gradient, call.batch(ready(indices))))
 

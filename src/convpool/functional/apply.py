@@ -124,7 +124,7 @@ def convolve(
     call = calls.of(input)
     fitting = call.fit("weight", weight, calls.weight_shape)
     added = None if bias is None else call.fit("bias", bias, calls.bias_shape)
-    if key is not None and key not in calls.prompts:
+    if key is not None and calls.asks_for(key):
         calls.remember(key, call.prompt(call.output_shape, input, weight, bias))
     operator: Any = call.operator
     output: Array
@@ -149,7 +149,7 @@ def pool(calls: Calls, input: Array, out: Array | None = None) -> Any:
         if prompt is not None and (made := prompt(input)) is not None:
             return made
     call = calls.of(input)
-    if key is not None and key not in calls.prompts:
+    if key is not None and calls.asks_for(key):
         calls.remember(key, call.prompt(call.output_shape, input))
     if out is None and not call.is_single:  # 0.4 us less than the long way
         return call.operator(ready(input))

@@ -122,6 +122,7 @@ class Calls:
         """Whether one of the calls so far may have a prompt."""
         self.prompts: dict[Hashable, Prompt | None] = {}
         """By the shapes, strides and types of all arrays, or the tensors' ones; None is none."""
+        self._met: set[Hashable] = set()
 
     def of(self, input: Array) -> Call:
         """Return the call of an input (N, C, H, W) or (C, H, W).
@@ -172,6 +173,20 @@ class Calls:
     ) -> Call:
         made, native = output_shape(self.layer, shape, argument), dtype.newbyteorder("=")
         return Call(plan(operation, self.layer, shape[-3:], native.name).run, made, native)
+
+    def asks_for(self, key: Hashable) -> bool:
+        """Tell whether a prompt should be looked for: it wasn't, and calls like this came before.
+
+        To compile one takes 0.2 s, which a single call needn't wait for.
+        """
+        if key in self.prompts:
+            return False
+        if key in self._met:
+            return True
+        if len(self._met) >= _MOST_CALLS:
+            self._met.clear()
+        self._met.add(key)
+        return False
 
     def remember(self, key: Hashable, prompt: Prompt | None) -> None:
         """Keep what takes arrays like these at once, or that there is nothing."""
