@@ -105,14 +105,27 @@ def store_pairs(_context, one, other, _address, _plane):
     """Store the pieces of two vectors of float32 as pairs, a piece `plane` bytes after another."""
 
     def generate(context, builder, _signature, values):
-        pieces = (_pieces(builder, one, value) for value in values[:2])
-        for number, (low, high) in enumerate(zip(*pieces, strict=True)):
-            shifted = builder.lshr(low, splat_of(builder, I32(16), one.lanes))
-            place = builder.add(values[2], builder.mul(values[3], I64(number)))
-            _store(builder, builder.or_(shifted, high), place)
+        _store_pairs(builder, one, values[:2], *values[2:])
         return context.get_dummy_value()
 
     return types.void(one, other, types.intp, types.intp), generate
+
+
+@intrinsic
+def store_all_pairs(_context, rows, _address, _step, _plane):
+    """Store the pieces of each two of a tuple of vectors as pairs, as `store_pairs` does.
+
+    Those of the first two lie at an address, and those of the next two `step` bytes on.
+    """
+    vector = rows.dtype
+
+    def generate(context, builder, _signature, values):
+        vectors = cgutils.unpack_tuple(builder, values[0])
+        for row, pair in enumerate(zip(vectors[::2], vectors[1::2], strict=True)):
+            _store_pairs(builder, vector, pair, row_address(builder, values, row), values[3])
+        return context.get_dummy_value()
+
+    return types.void(rows, *(types.intp,) * 3), generate
 
 
 @intrinsic
@@ -210,6 +223,14 @@ def _pieces(builder, vector, value):
         pieces.append(builder.and_(builder.bitcast(value, bits), upper))
         value = builder.fsub(value, builder.bitcast(pieces[-1], vector.llvm))
     return pieces
+
+
+def _store_pairs(builder, vector, pair, address, plane):
+    pieces = (_pieces(builder, vector, value) for value in pair)
+    for number, (low, high) in enumerate(zip(*pieces, strict=True)):
+        shifted = builder.lshr(low, splat_of(builder, I32(16), vector.lanes))
+        place = builder.add(address, builder.mul(plane, I64(number)))
+        _store(builder, builder.or_(shifted, high), place)
 
 
 def _lesser(builder, total, least, value):

@@ -17,8 +17,15 @@ from convpool.kernels.amx import PAIRS, PIECES, ROWS, TILE
 from convpool.kernels.convolution.panel import Reading, filling
 from convpool.kernels.convolution.record import Record as Panel
 from convpool.kernels.jit import block
-from convpool.kernels.pieces import is_tiny, least, no_number, store_halves
-from convpool.kernels.rows import fields, load, load_all, prefetch, store_all, transpose
+from convpool.kernels.pieces import (
+    is_tiny,
+    least,
+    least_of,
+    no_number,
+    store_all_pairs,
+    store_halves,
+)
+from convpool.kernels.rows import fields, load, load_all, prefetch, store, transpose
 from convpool.kernels.simd import SUM, load_row
 from convpool.kernels.weight_gradient.amx.record import Operands
 from convpool.kernels.weight_gradient.record import Record
@@ -94,16 +101,19 @@ def _from_images(number: Any) -> Any:
                     prefetch(here + _AHEAD * plan.channel_stride + ahead)
                 there = memory + more.pixels + channel * more.pixel_row
                 there += image * more.of_image * _HALF
-                split(0, 0, there, pitch * _HALF, piece, above, 0, pitch)
-                there += above * pitch * _HALF
-                split(0, 0, there, 0, piece, 1, 0, more.left)
-                there += more.left * _HALF
+                if above:  # to call it takes as long as to split some vectors
+                    split(0, 0, there, pitch * _HALF, piece, above, 0, pitch)
+                    there += above * pitch * _HALF
+                if more.left:
+                    split(0, 0, there, 0, piece, 1, 0, more.left)
+                    there += more.left * _HALF
                 has_tiny |= split(
                     here, plan.row_stride, there, pitch * _HALF, piece, inside, width, pitch
                 )
                 there += inside * pitch * _HALF
-                split(0, 0, there, pitch * _HALF, piece, below, 0, pitch)
-                there += below * pitch * _HALF
+                if below:
+                    split(0, 0, there, pitch * _HALF, piece, below, 0, pitch)
+                    there += below * pitch * _HALF
             split(0, 0, there, 0, piece, 1, 0, STEP)
         return has_tiny
 
@@ -140,20 +150,44 @@ def _from_panel(number: Any, lanes: int, how: Reading) -> Any:
 
 
 @cache
+def _copying(number: Any) -> Any:
+    item = np.dtype(number).itemsize
+
+    @block
+    def copy(source, row, target, pitch, rows, inside, width):
+        """Copy rows of numbers, of which the first `inside` are there, and the others 0.
+
+        The arguments are those of `split`.
+        """
+        for i in range(rows):
+            here, there = source + i * row, target + i * pitch
+            whole = inside // ROWS * ROWS
+            for x in range(0, whole, ROWS):
+                store(load(number, here + x * item, ROWS), there + x * item)
+            for x in range(whole, width, ROWS):
+                store(load_row(number, here + x * item, x, inside, ROWS, SUM), there + x * item)
+
+    return copy
+
+
+@cache
 def turning(number: Any) -> Any:
     """Return the function that makes pairs of a block's gradients."""
-    item, split = np.dtype(number).itemsize, _splitting(number)
+    item, copy = np.dtype(number).itemsize, _copying(number)
 
     @block
     def turn(record, source, straight, target, filters, images, rows, columns, steps):
         """Turn the gradients of up to 32 filters, for so many steps.
+
+        Numbers are turned before they are split: a third of the shuffles.
 
         The arguments:
             source: address of the first filter's first gradient of the block.
             straight, target: address of scratch for 16 filters, and of the pairs.
         """
         plan, more = fields(record, Record), fields(record + _OPERANDS, Operands)
-        has_tiny = False
+        trace = no_number(ROWS)
+        pitch = more.pitch * item
         for half in range(-(-filters // ROWS)):
             for row in range(min(ROWS, filters - half * ROWS)):
                 here = source + (half * ROWS + row) * plan.gradient_filter
@@ -162,26 +196,19 @@ def turning(number: Any) -> Any:
                     first = here + image * plan.gradient_image
                     for ahead in range(0, (rows - 1) * plan.gradient_row + columns * item, 64):
                         prefetch(first + _AHEAD * plan.gradient_filter + ahead)
-                    has_tiny |= split(
-                        first,
-                        plan.gradient_row,
-                        there,
-                        more.pitch * _HALF,
-                        more.straight_piece,
-                        rows,
-                        columns,
-                        more.pitch,
-                    )
-                    there += rows * more.pitch * _HALF
+                    copy(first, plan.gradient_row, there, pitch, rows, columns, more.pitch)
+                    there += rows * pitch
                     rest = STEP if image + 1 == images else more.of_image - rows * more.pitch
-                    split(0, 0, there, 0, more.straight_piece, 1, 0, rest)
-                    there += rest * _HALF
-            for step in range(steps):
-                for piece in range(PIECES):
-                    here = straight + step * 64 + piece * more.straight_piece
-                    square = load_all(number, here, more.straight_row, ROWS, ROWS)
-                    there = target + ((step * 2 + half) * PIECES + piece) * TILE
-                    store_all(transpose(square), there, 64)
-        return has_tiny
+                    if rest:
+                        copy(0, 0, there, 0, 1, 0, rest)
+                        there += rest * item
+            for part in range(2 * steps):  # of 16 positions
+                here = straight + part * ROWS * item
+                square = transpose(load_all(number, here, more.straight_row, ROWS, ROWS))
+                trace = least_of(trace, square)
+                step, is_second = divmod(part, 2)
+                there = target + (step * 2 + half) * PIECES * TILE + is_second * TILE // 2
+                store_all_pairs(square, there, 64, TILE)
+        return is_tiny(trace)
 
     return turn

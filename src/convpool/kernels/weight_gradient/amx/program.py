@@ -51,7 +51,7 @@ def sum_program(number: Any, lanes: int, how: Reading | None) -> Program:
         channel = group * plan.channels + first_chunk * ROWS
         channels = min(plan.channels - first_chunk * ROWS, (end_chunk - first_chunk) * ROWS)
         # Of filters and channels that there aren't, sums needn't be right, but finite.
-        for line in range(0, PIECES * more.straight_piece, 64):
+        for line in range(0, ROWS * more.straight_row, 64):
             store_all(zeros(number, ROWS, 1), memory + more.straight + line, 0)
         for piece in range(PIECES):
             rows = memory + more.pixels + piece * more.pixel_piece

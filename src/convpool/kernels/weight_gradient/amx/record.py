@@ -32,9 +32,8 @@ class Operands(NamedTuple):
     pixel_row: int = 0
     pixel_piece: int = 0
     straight: int = 0
-    """Pieces of 16 filters' gradients as they are, likewise."""
+    """16 filters' gradients as they are, a row for each."""
     straight_row: int = 0
-    straight_piece: int = 0
     turned: int = 0
     """Pairs of gradients: for each 32 filters, `steps` times 3 pieces of 16, and of 16 more."""
     steps: int = 0
