@@ -222,7 +222,7 @@ def _follow(running, channel, mean, variance, count):
 
 @cache
 def _scaling(after: int) -> Any:
-    @partial(block, reorders=True)
+    @block
     def scale(images, residual, output, place, pixels, line):
         near, factor, shift = line
         zero = images.dtype.type(0)
@@ -302,7 +302,7 @@ def _totalling(after: int) -> Any:
 
 @cache
 def _leaning(after: int) -> Any:
-    @partial(block, reorders=True)
+    @block
     def lean(given, images, result, place, pixels, line):
         near, factor, shift = line[0], line[1], line[2]
         slope, constant = line[3], line[4]

@@ -226,6 +226,21 @@ class _BlockLowering(_Lowering):
         return True
 
 
+class _ApartLower(KernelLower):
+    def setup_function(self, fndesc):
+        super().setup_function(fndesc)
+        self.function.attributes.add("noinline")
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _ApartLowering(_BlockLowering):
+    _name = "apart_lowering"
+
+    @property
+    def lowering_class(self):
+        return _ApartLower
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _ProgramLowering(_Lowering):
     _name = "program_lowering"
@@ -260,6 +275,12 @@ class BlockCompiler(_KernelCompiler):
     """Compiles what is linked to a program."""
 
     lowering = _BlockLowering
+
+
+class ApartCompiler(_KernelCompiler):
+    """Compiles a block that stays a function of its own, so that callers don't change its code."""
+
+    lowering = _ApartLowering
 
 
 class ProgramCompiler(_KernelCompiler):

@@ -21,7 +21,13 @@ from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
 
 from convpool.kernels.caching import TWIN, KernelCache, constants
-from convpool.kernels.compiling import BlockCompiler, ProgramCompiler, UnitCompiler, by_kind
+from convpool.kernels.compiling import (
+    ApartCompiler,
+    BlockCompiler,
+    ProgramCompiler,
+    UnitCompiler,
+    by_kind,
+)
 from convpool.kernels.rows import load_number
 from convpool.kernels.simd import address, call_unit, work_together
 from convpool.kernels.team import Team
@@ -163,12 +169,12 @@ def block(body: Callable[..., Any], *, reorders: bool = False) -> Any:
     Blocks keep compilation short: inlined into the loops of a kernel, the same code takes Numba
     several times as long.
 
-    With `reorders`, sums may be added up in another order than is written; as such a block is
-    optimised by itself, it is one order for both twins of a kernel.
+    With `reorders`, sums may be added up in another order than is written; as such a block isn't
+    inlined, it is one order for both twins of a kernel.
     """
-    flags: dict[str, Any] = (
-        {"fastmath": _REORDERING} if reorders else {"pipeline_class": BlockCompiler}
-    )
+    flags: dict[str, Any] = {"pipeline_class": BlockCompiler}
+    if reorders:
+        flags = {"pipeline_class": ApartCompiler, "fastmath": _REORDERING}
     flags |= _FLAGS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return by_kind(numba.njit(**flags)(_named(body)))
 
