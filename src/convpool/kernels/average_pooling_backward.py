@@ -73,7 +73,7 @@ def prepare(request: Request) -> Callable[..., Array]:
             into = by_plane(result).reshape(batch * channels, *plane)
         threads = result.size >= WORTH_THREADS
         if is_whole and not last:
-            cells = into.reshape(len(into), -1)
+            cells = into.reshape(len(into), plane[0] * plane[1])
             _share_whole()(source.reshape(-1), cells, *fixed, threads=threads)
         elif in_vectors is not None and not last:
             in_vectors(source, into, over_rows, columns.before, *fixed, width, threads=threads)
