@@ -11,7 +11,7 @@ from convpool import functional, reference
 from convpool.errors import ArgumentError, DtypeError
 from convpool.functional.layers import conv2d_calls, max_pool2d_calls
 from convpool.request import Request
-from convpool.spec import MaxPool2dSpec
+from convpool.spec import Conv2dSpec, MaxPool2dSpec
 
 Array = NDArray[Any]
 
@@ -110,3 +110,13 @@ def test_a_gradients_indices_are_checked_every_time() -> None:
         assert made.ravel()[indices.ravel()].tolist() == [1, 1, 1, 1]
     with pytest.raises(ArgumentError):
         functional.max_pool2d_backward(gradient, indices + 6, (1, 1, 4, 4), 2)
+
+
+@pytest.mark.parametrize("filters", [1, 3])
+def test_weights_of_another_layer_are_refused(filters: int) -> None:
+    """Their strides are those of the right ones."""
+    layer, planes = Conv2dSpec(1, 2, 3), np.ones((1, 1, 5, 5))
+    for _ in range(3):
+        functional.apply(layer, planes, np.ones((2, 1, 3, 3)))
+    with pytest.raises(ArgumentError, match="weight"):
+        functional.apply(layer, planes, np.ones((filters, 1, 3, 3)))

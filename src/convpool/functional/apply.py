@@ -113,7 +113,8 @@ def convolve(
     """
     key: Any = None
     if calls.offers and out is None and type(input) is type(weight) is ndarray:
-        key = input.shape, input.strides, input.dtype, weight.strides, weight.dtype
+        key = input.shape, input.strides, input.dtype
+        key += weight.shape, weight.strides, weight.dtype
         if bias is not None:
             key = (*key, bias.shape, bias.strides, bias.dtype) if type(bias) is ndarray else None
         prompt = calls.prompts.get(key)
