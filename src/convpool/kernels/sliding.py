@@ -87,13 +87,13 @@ def existing_rows(_context, _plane, _step, _first, _height, _zeros, count):
 
 
 @intrinsic(prefer_literal=True)
-def slide(_context, rows, _column, _width, weights, down, across, count, strict):
+def slide(_context, rows, _column, _width, weights, down, across, count, exact):
     """Return `count` positions' rows of sums, of each phase one after the other.
 
     `rows` are the addresses of the rows that they meet, `column` is the first one that the first
     position meets, of `width`. `weights` are as `splats` makes them. `down` and `across` are
-    packed: (taps, step, rest, stride, descending). What lies beside the rows is 0. If `strict` is
-    1, each row of taps is summed by itself first.
+    packed: (taps, step, rest, stride, descending). What lies beside the rows is 0. If `exact` is 1,
+    sums are float64, rounded at the end.
     """
     taps_y, step_y, rest_y, stride_y, descending = unpacked(down, 5)
     taps_x, step_x, rest_x, stride_x, _ = unpacked(across, 5)
@@ -108,30 +108,31 @@ def slide(_context, rows, _column, _width, weights, down, across, count, strict)
         columns = _columns(
             builder, vector, values[1], values[2], extent_of(horizontal) + 1, stride_x
         )
-        zero = ir.Constant(vector.llvm, None)
+        summed = Vector(types.float64, vector.lanes) if exact.literal_value else vector
+        taps = [_widened(builder, tap, summed) for tap in taps]
+        zero = ir.Constant(summed.llvm, None)
         sums = [[zero] * step_x for _ in range(result.count)]
         order = range(len(places))
-        # So each sum adds up its taps in their order, as all other ways do; strict ones, that of
-        # each row: fewer of its roundings are those of large sums (errors of 3x3 a quarter less).
+        # So each sum adds up its taps in their order, as all other ways do.
         for row in reversed(order) if descending else order:
-            pixels = _pixels(builder, columns, places[row], stride_x)
+            loaded = _pixels(builder, columns, places[row], stride_x)
+            pixels = [_widened(builder, pixel, summed) for pixel in loaded]
             for line in range(result.count):
                 position, phase = divmod(line, step_y)
                 for tap_y, place_y in vertical[phase]:
                     if position * stride_y + place_y != row:
                         continue
                     for part, met in enumerate(horizontal):
-                        total = zero if strict.literal_value else sums[line][part]
                         for tap_x, place_x in met:
                             weight = taps[tap_y * taps_x + tap_x]
-                            total = _multiply_add(builder, vector, weight, pixels[place_x], total)
-                        if strict.literal_value:
-                            total = builder.fadd(sums[line][part], total)
-                        sums[line][part] = total
+                            sums[line][part] = _multiply_add(
+                                builder, summed, weight, pixels[place_x], sums[line][part]
+                            )
+        sums = [[_rounded(builder, part, vector) for part in line] for line in sums]
         made = [line[0] if step_x == 1 else _interleaved(builder, *line) for line in sums]
         return context.make_tuple(builder, result, made)
 
-    return result(rows, types.intp, types.intp, weights, down, across, count, strict), generate
+    return result(rows, types.intp, types.intp, weights, down, across, count, exact), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -254,6 +255,14 @@ def _pixels(builder, columns, row, stride):
 def _multiply_add(builder, vector, one, other, total):
     name = f"llvm.fmuladd.{vector.suffix}"
     return call(builder, name, vector.llvm, one, other, total)
+
+
+def _widened(builder, value, vector):
+    return value if value.type == vector.llvm else builder.fpext(value, vector.llvm)
+
+
+def _rounded(builder, value, vector):
+    return value if value.type == vector.llvm else builder.fptrunc(value, vector.llvm)
 
 
 def _interleaved(builder, one, other):

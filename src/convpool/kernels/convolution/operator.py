@@ -116,6 +116,14 @@ class Convolution:
         strict = replace(self._cuts[True].problem, strict=True)
         return {planar: replace(cuts, problem=strict) for planar, cuts in self._cuts.items()}
 
+    @cached_property
+    def _strict_tiled(self) -> dict[bool, matrices.AmxCuts]:
+        """The cuts in products of matrices with shorter segments."""
+        return {
+            planar: replace(cuts, problem=replace(cuts.problem, strict=True))
+            for planar, cuts in self._tiled.items()
+        }
+
     @property
     def _planes_now(self) -> Cuts | None:
         """The way plane by plane in the running context's precision."""
@@ -287,7 +295,7 @@ class Convolution:
         is_tiled = self._tiled and (kept or self._packs_tiled or is_strict or is_short)
         ways = [(self._strict if is_strict or is_short or is_tiled else self._cuts)[planar]]
         if is_tiled:
-            ways.insert(0, self._tiled[planar])
+            ways.insert(0, (self._strict_tiled if is_strict else self._tiled)[planar])
         if is_short:
             ways.insert(0, self._short[planar])
         return ways

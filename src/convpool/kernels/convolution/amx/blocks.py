@@ -21,6 +21,7 @@ _PANEL = 256 << 10  # bytes of it for a chunk of channels
 _POSITIONS = 1024  # of a block
 SEGMENT = 36
 """Steps that are summed in one go: their weights are 216 KB."""
+STRICT_SEGMENT = 12
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,11 @@ class AmxBlocks(SharingCuts):
     @cached_property
     def segment(self) -> int:
         """Steps that are summed in one go, in pieces of about one size."""
-        return even(self.steps, SEGMENT)
+        return self.segment_of(self.steps)
+
+    def segment_of(self, steps: int) -> int:
+        """Return how many of a phase's steps are summed in one go."""
+        return even(steps, STRICT_SEGMENT if self.problem.strict else SEGMENT)
 
     @property
     def sums_bytes(self) -> int:

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels.amx import ROWS
-from convpool.kernels.convolution.amx.blocks import SEGMENT
 from convpool.kernels.convolution.amx.cuts import AmxCuts
 from convpool.kernels.convolution.amx.phases import program
 from convpool.kernels.convolution.amx.weights import FILTERS
-from convpool.kernels.convolution.blocking import even, up
+from convpool.kernels.convolution.blocking import up
 from convpool.kernels.jit import Program
 
 Array = NDArray[Any]
@@ -88,7 +87,7 @@ class PhasedCuts(AmxCuts):
     def _phases(self) -> Array:
         counts = self._counts.ravel()
         begins = np.cumsum(counts) - counts
-        segments = [even(int(count), SEGMENT) if count else 1 for count in counts]
+        segments = [self.segment_of(int(count)) if count else 1 for count in counts]
         return np.ascontiguousarray(np.stack([begins, counts, segments], 1), np.int64)
 
     @cached_property

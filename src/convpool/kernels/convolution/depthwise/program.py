@@ -53,14 +53,14 @@ def program(
 ) -> Program:
     """Return the program for a kernel's axes, by tiles of `count` rows of positions.
 
-    A strict one sums each row of taps by itself.
+    The sums of a strict one are float64.
     """
     item = np.dtype(number).itemsize
     (down, step_y, rest_y, stride_y, descending), (across, step_x, _, stride_x, _) = axes
     vertical, horizontal = packed(*axes[0]), packed(*axes[1])
     taps, neighbours = down * across, phases_of(down, step_y, rest_y, descending)
     met = (count - 1) * stride_y + extent_of(neighbours) + 1
-    by_rows = int(strict)
+    exact = int(strict)
     lanes, wide, lines = register, register * step_x, count * step_y
     more = 8 * len(Record._fields)
 
@@ -95,7 +95,7 @@ def program(
                 for column in range(0, plan.columns, lanes):
                     meets = column * stride_x + plan.lowest_x
                     tile = slide(
-                        rows, meets, plan.width, weights, vertical, horizontal, count, by_rows
+                        rows, meets, plan.width, weights, vertical, horizontal, count, exact
                     )
                     tile = add_to_all(tile, bias)
                     here = target + column * step_x * item
@@ -109,5 +109,5 @@ def program(
         if planes.streamed:
             stream_bytes(into, start, (end - first) * plane)
 
-    parts = (number.__name__, *axes[0], *axes[1], count, by_rows)
+    parts = (number.__name__, *axes[0], *axes[1], count, exact)
     return Program(convolve, variant="depthwise-" + "-".join(map(str, parts)))
