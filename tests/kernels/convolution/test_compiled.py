@@ -103,7 +103,7 @@ def assembly(function: Any) -> list[str]:
     """Compile a function of tiles as if it were a program, and return its instructions."""
     code = function.py_func.__code__
     line = types.UniTuple(types.intp, 3)
-    kinds = {"slope": types.float32, "ceiling": types.float32, "coming": line}
+    kinds = {"slope": types.float32, "ceiling": types.float32, "coming": line, "met": line}
     signature = tuple(
         types.boolean if name.startswith(("is_", "fresh")) else kinds.get(name, types.intp)
         for name in code.co_varnames[: code.co_argcount]
@@ -130,7 +130,8 @@ def hot_loop(lines: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("function", "sums"),
     [
-        (tiles.across_filters(np.float32, 32, 14), 28),
+        (tiles.across_filters(np.float32, 32, 14, skips=False), 28),
+        (tiles.across_filters(np.float32, 32, 14, skips=True), 28),
         (tiles.across_pixels(np.float32, tiles.Tile(False, 64, 6)), 24),
         (tiles.across_pixels(np.float32, tiles.Tile(False, 64, 6, flattened=True)), 24),
         (tiles.across_pixels(np.float32, tiles.Tile(False, 32, 12, packed=True)), 24),

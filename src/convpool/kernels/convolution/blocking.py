@@ -18,12 +18,14 @@ segments of some hundred products, added to each other, keep the rounding errors
 from dataclasses import dataclass, replace
 
 from convpool.kernels.convolution.geometry import Line
+from convpool.kernels.convolution.skipping import left
 
 SEGMENT = 144
 """Products that are summed in one go."""
 _FLAT_SEGMENT = 128  # of one tap a channel: each brings lines of its own into the first cache
 _SHORTEST = 16  # that is strict: shorter segments take longer to add up than to sum
 _PANEL, _SUMS = 64 << 10, 256 << 10  # bytes of a block's input and sums: beside each other in L2
+_FAR_SUMS = 512 << 10  # if taps are far apart
 # The tiles that there are; each is compiled by itself. Across pixels, more filters than 6 at a time
 # would take more addresses of weights than x86-64 has registers for.
 _ACROSS_FILTERS = (1, 2, 4, 6, 7, 8, 11, 14)
@@ -106,11 +108,25 @@ class Problem:
         most = max(1, segment * self.phases // max(1, self.taps))
         return -(-self.channels // -(-self.channels // most))
 
+    def is_far(self, columns: int) -> bool:
+        """Return whether taps are so far apart that the panel of one row is too large.
+
+        Then blocks have many rows: for each block weights are read, and what lies between.
+        """
+        extent = self.vertical.extent
+        return extent > 0 and (1 + extent) * self._line(columns) > _PANEL
+
+    def _line(self, columns: int) -> int:
+        """Bytes of a chunk's rows of the panel for a row of positions."""
+        line = len(self.horizontal.residues) * (columns + self.horizontal.extent)
+        return line * self.chunk * self.itemsize * len(self.vertical.residues)
+
     def rows(self, columns: int, pixels: int) -> int:
         """Return the rows of a block, limited by its pixels and by the size of its input."""
-        line = len(self.horizontal.residues) * (columns + self.horizontal.extent)
-        line *= self.chunk * self.itemsize * len(self.vertical.residues)
-        most = max(1, min(pixels // columns, _PANEL // line - self.vertical.extent))
+        fitting = _PANEL // self._line(columns) - self.vertical.extent
+        most = max(1, min(pixels // columns, fitting))
+        if self.is_far(columns):
+            most = max(most, 2 * self.vertical.extent)
         return -(-self.vertical.longest // -(-self.vertical.longest // most))
 
 
@@ -152,7 +168,8 @@ def _across_filters(problem: Problem, machine: Machine) -> Blocking:
     rows = problem.rows(columns, _PIXELS)
     total = -(-problem.filters // lanes)
     pixels = rows * vertical.step * -(-columns // count) * count * horizontal.step
-    held = max(1, min(total, _SUMS // (lanes * pixels * problem.itemsize)))
+    room = _FAR_SUMS if problem.is_far(columns) else _SUMS
+    held = max(1, min(total, room // (lanes * pixels * problem.itemsize)))
     blocks = -(-vertical.longest // rows) * -(-width // columns)
     held = max(1, min(held, total * blocks // _UNITS))
     return Blocking(True, lanes, count, rows, columns, problem.chunk, held)
@@ -191,6 +208,7 @@ def cycles(way: Blocking, problem: Problem, machine: Machine) -> float:
     if way.across_filters:
         outputs = vertical.output * horizontal.output * problem.filters
         tiles = blocks * way.rows * vertical.step * -(-way.columns // way.count) * horizontal.step
+        products *= left(problem, way.count)
         return filter_blocks * tiles * products * (way.count + 1) + 1.2 * outputs + reading
     if way.flattened:
         pitch = way.columns + horizontal.extent

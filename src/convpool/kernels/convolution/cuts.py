@@ -12,9 +12,18 @@ from convpool.arithmetic import source_index
 from convpool.kernels import memory
 from convpool.kernels.convolution import filters as packing
 from convpool.kernels.convolution import forward
-from convpool.kernels.convolution.blocking import Blocking, Machine, Problem, block, cycles, up
+from convpool.kernels.convolution.blocking import (
+    SEGMENT,
+    Blocking,
+    Machine,
+    Problem,
+    block,
+    cycles,
+    up,
+)
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
+from convpool.kernels.convolution.skipping import left, listed
 from convpool.kernels.convolution.tiles import Tile
 from convpool.kernels.jit import Program
 from convpool.spec import Conv2dSpec, ConvTranspose2dSpec
@@ -172,6 +181,8 @@ class Cuts:
             padded_rows=len(tables["source_rows"]),
             padded_columns=len(tables["source_columns"]),
             chosen=tables["chosen"].ctypes.data,
+            met=self._met.ctypes.data if self.skips else 0,
+            met_row=16 * -(-horizontal.longest // way.count),
             groups=self.spec.groups,
             joint=self.joint,
             channels=problem.channels,
@@ -209,6 +220,26 @@ class Cuts:
         told = np.array(known, np.int64)
         told[-2:] = np.array([1, np.inf]).view(np.int64)  # no activation
         return told
+
+    @property
+    def skips(self) -> bool:
+        """Whether products of taps that meet padding alone are left out: a chunk in one go."""
+        way, problem = self.blocking, self.problem
+        in_one_go = way.channels * problem.taps <= SEGMENT
+        return (
+            way.across_filters and in_one_go and not self.repeats and left(problem, way.count) < 1
+        )
+
+    @cached_property
+    def _met(self) -> Array:
+        """The table of `Record.met`, with addresses."""
+        lists, entries = self._listed
+        entries[:, 0] = lists.ctypes.data + 8 * entries[:, 0]
+        return entries
+
+    @cached_property
+    def _listed(self) -> tuple[Array, Array]:
+        return listed(self.problem, self.blocking.count, self.blocking.channels)
 
     @cached_property
     def scratch_bytes(self) -> int:
@@ -258,7 +289,9 @@ class Cuts:
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
         flat = self.problem.taps == 1 and not way.across_filters
-        tile = Tile(way.across_filters, way.lanes, way.count, way.flattened, way.packed, flat)
+        tile = Tile(
+            way.across_filters, way.lanes, way.count, way.flattened, way.packed, flat, self.skips
+        )
         return forward.program(self.number, tile, self.planar, register, (reading, self.repeats))
 
     def pack(self, weight: Array) -> Array:

@@ -58,7 +58,7 @@ def _across_filters(
     item = np.dtype(number).itemsize
     pixel = lanes * item
     fill = filling(number, register, *reading)
-    sum_rows = across_filters(number, lanes, count)
+    sum_rows = across_filters(number, lanes, count, tile.skips)
     finish = finishing(number, register, int(planar))
 
     def convolve(record, unit, thread):
@@ -72,6 +72,7 @@ def _across_filters(
         # The last tile reads beyond its row: only at the very end is there nothing to be read.
         across = min(plan.columns, plan.out_width - column)
         reaches_out = column + -(-across // count) * count > plan.out_width
+        met = plan.met + row * plan.met_row + column // count * 16
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
             begin = source + first * plan.channel_stride
@@ -110,6 +111,7 @@ def _across_filters(
                             plan.step_x * pixel,
                             channels * plan.taps * pixel,
                             first + part == 0,
+                            (met, plan.met_row, channels),
                         )
                     weights += products * pixel
         rows = min(plan.rows * plan.step_y, plan.out_height - row * plan.step_y)
@@ -160,7 +162,7 @@ def aligned(record, source, column, item):
 
 
 def _across_pixels(number: Number, tile: Tile, register: int, reading: Reading) -> Any:
-    _, lanes, count, _, packed, flat = tile
+    _, lanes, count, _, packed, flat, _ = tile
     item = np.dtype(number).itemsize
     fill = filling(number, register, *reading)
     sum_rows = across_pixels(number, tile)

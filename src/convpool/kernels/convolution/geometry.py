@@ -68,6 +68,14 @@ class Line:
         """Positions of the longest phase."""
         return max(phase.count for phase in self.phases)
 
+    def meets(self, first: int, end: int) -> list[bool]:
+        """Return of each tap of the first phase whether some of its positions meet the input."""
+        shifts = (shift for _, shift in self.phases[0].taps)
+        return [
+            first * self.stride + shift < self.size and (end - 1) * self.stride + shift >= 0
+            for shift in shifts
+        ]
+
     def place(self, shift: int) -> Pair:
         """Return the residue and the place within its slot of a tap with this shift."""
         distance = shift - self.lowest

@@ -47,6 +47,11 @@ class Record(NamedTuple):
     padded_columns: int = 0
     chosen: int = 0
     """Address of the bits and distances of flattened tiles."""
+    met: int = 0
+    """Address of two numbers for each tile of the plane: where its products are listed, as their
+    numbers in a chunk of channels, and how many of a channel there are."""
+    met_row: int = 0
+    """From row to row of that."""
     groups: int = 0
     joint: int = 0
     """Groups in a unit."""

@@ -1,7 +1,7 @@
 """Cuts whose units turn the input into something else first, which it may not bear."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ class SharingCuts(Cuts):
     """
 
     spoils = True
+    skips: ClassVar[bool] = False
 
     @cached_property
     def _known(self) -> Record:

@@ -40,10 +40,12 @@ class Tile(NamedTuple):
     packed: bool = False
     flat: bool = False
     """Whether a product is a channel, so that taps lie at one distance from each other."""
+    skips: bool = False
+    """Whether products of taps that meet zeros alone are left out: see `Record.met`."""
 
 
 @cache
-def across_filters(number: Any, lanes: int, count: int) -> Any:
+def across_filters(number: Any, lanes: int, count: int, skips: bool) -> Any:
     """Return the function that sums a row of tiles of `count` pixels by `lanes` filters."""
     item = np.dtype(number).itemsize
 
@@ -61,6 +63,7 @@ def across_filters(number: Any, lanes: int, count: int) -> Any:
         step,
         ahead,
         is_first,
+        met,
     ):
         """Leave the sums of rows of tiles in memory, on top of those of earlier products.
 
@@ -75,6 +78,8 @@ def across_filters(number: Any, lanes: int, count: int) -> Any:
                 pixel to pixel of the sums.
             ahead: distance in bytes of the weights that are needed next.
             is_first: whether there are no earlier products.
+            met: if some are left out, the first tile's entry in `Record.met`, bytes from row to
+                row there, and channels.
         """
         tiles = rows * -(-columns // count)
         # What comes next is asked for bit by bit, so that nothing waits for it.
@@ -84,9 +89,17 @@ def across_filters(number: Any, lanes: int, count: int) -> Any:
             for x in range(0, columns, count):
                 place = panel + y * panel_row + x * item
                 tile = zeros(number, lanes, count)
-                for product in range(products):
+                chosen, left = 0, products
+                if skips:
+                    entry = met[0] + y * met[1] + x // count * 16
+                    chosen = load_number(np.int64, entry)
+                    left = met[2] * load_number(np.int64, entry + 8)
+                for each in range(left):
                     prefetch(ahead)
                     ahead += step_ahead
+                    product = each
+                    if skips:
+                        product = load_number(np.int64, chosen + each * 8)
                     tap = place + load_number(np.int64, offsets + product * 8)
                     tile = multiply_add(
                         tile, load(number, weights + product * lanes * item, lanes), tap
@@ -106,7 +119,7 @@ def across_pixels(number: Any, form: Tile) -> Any:
     If they are flattened, the tiles run on from row to row of the panel; of what lies between the
     rows, bits say that it isn't stored.
     """
-    _, lanes, count, flattened, packed, flat = form
+    _, lanes, count, flattened, packed, flat, _ = form
     item = np.dtype(number).itemsize
     mask = lanes // 8
     add = add_expanded if flattened else add_rows
