@@ -34,6 +34,12 @@ LAYERS: dict[str, tuple[Spec, tuple[int, ...]]] = {
     "reflected": (Conv2dSpec(33, 32, 3, padding=1, padding_mode="reflect"), (2, 14, 14)),
     "transposed": (ConvTranspose2dSpec(48, 40, 3, padding=1), (2, 14, 15)),
     "many filters at a time": (Conv2dSpec(300, 160, 3, padding=1), (2, 14, 14)),
+    "dilated": (Conv2dSpec(40, 48, 3, padding=(4, 3), dilation=(4, 3)), (3, 28, 29)),
+    "dilated as far as its rows": (
+        Conv2dSpec(16, 16, 3, padding=9, dilation=9, padding_mode="reflect"),
+        (2, 19, 10),
+    ),
+    "dilated, cut blocks": (Conv2dSpec(16, 16, 3, padding=(0, 5), dilation=(2, 5)), (1, 20, 300)),
     "5x5": (Conv2dSpec(33, 64, 5, padding=2), (2, 21, 18)),
 }
 
@@ -102,7 +108,7 @@ def test_the_same_bits(name: str, way: tuple[int, bool]) -> None:
 def test_what_is_not_finite_is_done_again(special: float, way: tuple[int, bool]) -> None:
     """An image with NaN or infinity has the bits of the strict result, and the others their own."""
     assert way
-    for name in ("cut tiles", "few tiles", "5x5"):
+    for name in ("cut tiles", "few tiles", "dilated", "5x5"):
         case = case_of(name)
         operator = Convolution(case.request)
         clean = case.run(operator)

@@ -18,6 +18,8 @@ _CACHE = 768 << 10, 2 << 20  # bytes of which all, and next to none, stay
 _SUMS = 1800 << 10  # bytes of sums held at a time, if values don't stay
 _VALUES = 6 << 20  # bytes of a block's values at most
 _TILES = 112  # of a block at most
+MOST_ACROSS = _TILES // 2
+"""Tiles of a row whose columns may take turns; rows aren't cut before they have so many."""
 _IMAGES = (1, 2, 3, 4, 6, 8, 12, 16, 28)
 _LEAST_ROWS = 13  # of a register of AMX: with fewer, products wait for those before
 _MANY = 16
@@ -71,6 +73,10 @@ class Tiling:
     """Whether the products are those of matrices, on AMX."""
     count: int
     """Tiles whose sums are in registers at a time, if they aren't."""
+    turns: int = 1
+    """Parts of an image whose rows take turns; each has `down` rows of tiles, or one less."""
+    apart: int = 1
+    """Tiles whose columns take turns."""
 
     @property
     def register(self) -> int:
@@ -142,12 +148,14 @@ class Tiling:
 
     def best(self, batch: int, threads: int) -> Choice:
         """Return the choice that takes the fewest cycles."""
+        batch *= self.turns
         fitting = [block for block in self._blocks(batch) if self.values(block.tiles) <= _VALUES]
+        least = Block(1, 1, min(self.apart, self.across))
         shares = {1, min(threads, self.filter_blocks)}
         return min(
             (
                 Choice(block, share, self._cycles(block, share, batch, threads))
-                for block in fitting or [ONE]
+                for block in fitting or [least]
                 for share in shares
             ),
             key=lambda choice: (choice.cycles, choice.shares),
@@ -161,7 +169,7 @@ class Tiling:
 
     def _blocks(self, batch: int) -> list[Block]:
         """Return what there is to choose from; rows are cut in pieces only where they are long."""
-        across = even(self.across, _TILES // 2)
+        across = min(up(even(self.across, MOST_ACROSS), self.apart), self.across)
         downs = {even(self.down, most) for most in range(1, self.down + 1)}
         blocks = [Block(1, down, across) for down in sorted(downs)]
         if across == self.across:

@@ -17,7 +17,14 @@ from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.sharing import SharingCuts
-from convpool.kernels.convolution.winograd.blocks import LINE, ONE, Block, Tiling, off_pages
+from convpool.kernels.convolution.winograd.blocks import (
+    LINE,
+    MOST_ACROSS,
+    ONE,
+    Block,
+    Tiling,
+    off_pages,
+)
 from convpool.kernels.convolution.winograd.matrices import STEP, STEP_OF_WEIGHTS
 from convpool.kernels.convolution.winograd.program import Weighing, program, weighing_program
 from convpool.kernels.convolution.winograd.record import HEAD, Tiles
@@ -58,9 +65,11 @@ class WinogradCuts(SharingCuts):
     def tiling(self) -> Tiling:
         """What tiles there are, and what they take."""
         problem, machine = self.problem, self.machine
-        down, across = (
-            -(-line.output // self.outputs) for line in (problem.vertical, problem.horizontal)
-        )
+        height, width = problem.vertical.output, problem.horizontal.output
+        step_y, step_x = self.steps
+        down = -(-height // (step_y * self.outputs))
+        whole, left = divmod(width, step_x * self.outputs)
+        across = whole * step_x + min(left, step_x)
         columns = even(across, _TILES)
         tiles = columns * even(down, _TILES // columns)
         count = min(
@@ -78,15 +87,22 @@ class WinogradCuts(SharingCuts):
             machine=machine,
             matrices=self.matrices,
             count=count,
+            turns=min(step_y, height),
+            apart=step_x,
         )
+
+    @cached_property
+    def steps(self) -> tuple[int, int]:
+        """Rows, and columns, from tap to tap: of a dilated layer, tiles that take turns."""
+        return _spacing(self.problem.vertical), _spacing(self.problem.horizontal)
 
     @cached_property
     def blocking(self) -> Blocking:
         """Blocks of whole tiles."""
         problem, tiling = self.problem, self.tiling
         outputs, taps = self.short
-        rows, columns = self.block.down * outputs, self.block.across * outputs
-        row = (rows + taps - 1) * (columns + taps - 1) * problem.itemsize
+        rows, columns = self.block.down * outputs, up(self.block.across, tiling.apart) * outputs
+        row = (rows + taps - 1) * (columns + (taps - 1) * tiling.apart) * problem.itemsize
         together = STEP if self.matrices else tiling.register
         chunk = max(1, _PANEL // (row * together)) * together
         return Blocking(
@@ -113,7 +129,7 @@ class WinogradCuts(SharingCuts):
             record = way.record.copy()
             held = -(-way.tiling.filter_blocks // choice.shares)
             record[Record._fields.index("held")] = held
-            units = -(-batch // choice.block.images) * way.units
+            units = -(-batch * self.tiling.turns // choice.block.images) * way.units
             ready = record, units * -(-way.tiling.filter_blocks // held)
             if len(self._works) < _WORKS:
                 self._works[batch, threads] = ready
@@ -156,7 +172,22 @@ class WinogradCuts(SharingCuts):
             for line in (self.problem.vertical, self.problem.horizontal)
         )
         order = [y * self.short[1] + x for y, _ in vertical for x, _ in horizontal]
-        return super().tables | {"order": np.array(order, np.int64)}
+        tables = super().tables
+        rows = np.full((self.tiling.turns, self._turn_rows), -1, np.int64)
+        for turn, own in enumerate(rows):
+            there = tables["source_rows"][turn :: self.steps[0]][: len(own)]
+            own[: len(there)] = there
+        return tables | {"order": np.array(order, np.int64), "source_rows": rows.ravel()}
+
+    @property
+    def _turn_rows(self) -> int:
+        """Rows of input that one turn's tiles meet."""
+        return self.tiling.down * self.outputs + self.short[1] - 1
+
+    @property
+    def panel_rows(self) -> int:
+        """Rows of the panel: those of one turn."""
+        return self.blocking.rows + self.short[1] - 1
 
     @property
     def way(self) -> str:
@@ -179,11 +210,11 @@ class WinogradCuts(SharingCuts):
         outputs, taps = self.short
         points, vector, item = self.tiling.points, self.machine.vector, self.problem.itemsize
         pixel = vector * (2 if self.matrices else 1)
-        halfway_row = (way.columns + taps - 1) * pixel + LINE
+        halfway_row = (way.columns + (taps - 1) * tiling.apart) * pixel + LINE
         values_plane = tiling.plane(tiles)
         sums_plane = off_pages(room * way.lanes * item)
         sums_block = points**2 * sums_plane
-        joined = way.columns >= self.problem.horizontal.output
+        joined = way.columns >= self.problem.horizontal.output and self.steps == (1, 1)
         outputs_row = (self.problem.horizontal.output if joined else way.columns) * vector
         slack = vector // item * pixel  # squares reach beyond the last pixel
         pieces_size = up(tiling.weight_channels // STEP * STEP_OF_WEIGHTS, 2 * LINE) + LINE
@@ -217,8 +248,12 @@ class WinogradCuts(SharingCuts):
             shapes=self._shapes.ctypes.data,
             rows=tiling.rows(tiles),
             images=self.block.images,
+            turns=tiling.turns,
+            turn_rows=self._turn_rows,
+            step=tiling.apart,
         )
         known[Record._fields.index("scratch_bytes")] = place
+        known[Record._fields.index("row_blocks")] = -(-tiling.down // self.block.down)
         return np.concatenate([known, np.array(told, np.int64)])
 
     @cached_property
@@ -229,7 +264,7 @@ class WinogradCuts(SharingCuts):
     def _program(self, reading: int) -> Program:
         way = self.blocking
         register = self.machine.vector // self.problem.itemsize
-        tile, how = (way.lanes, way.count), (reading, self.repeats)
+        tile, how = (way.lanes, way.count), (reading, self.repeats, int(self.tiling.apart > 1))
         of_registers = None if self.matrices else tile
         return program(self.number, self.short, of_registers, self.planar, register, how)
 
@@ -284,14 +319,22 @@ def best(cuts: Cuts) -> WinogradCuts:
 
 
 def fits(problem: Problem) -> bool:
-    """Tell whether a layer can be computed so: 3x3 or 5x5 neighbours, stride 1, float32."""
-    taps = {_neighbours(line) for line in (problem.vertical, problem.horizontal)}
+    """Tell whether a layer can be computed so: 3x3 or 5x5, dilated or not, stride 1, float32."""
+    taps = {_taps(line) for line in (problem.vertical, problem.horizontal)}
     is_wide = min(problem.channels, problem.filters) >= _FEWEST
     return problem.itemsize == 4 and is_wide and len(taps) == 1 and taps <= OUTPUTS.keys()
 
 
-def _neighbours(line: Line) -> int:
-    """Return how many taps meet neighbours, for all positions alike; 0 if they meet others."""
-    shifts = sorted(shift for phase in line.phases for _, shift in phase.taps)
-    close = shifts == list(range(line.lowest, line.lowest + len(shifts)))
-    return len(shifts) if line.stride == line.step == 1 and close else 0
+def _taps(line: Line) -> int:
+    """Return how many taps there are, one distance apart; 0 if tiles can't meet them."""
+    if line.stride > 1 or line.step > 1:
+        return 0
+    shifts, step = sorted(shift for _, shift in line.phases[0].taps), _spacing(line)
+    regular = shifts == list(range(line.lowest, line.lowest + len(shifts) * step, step))
+    return len(shifts) if regular and step <= MOST_ACROSS else 0
+
+
+def _spacing(line: Line) -> int:
+    """Return the positions from tap to tap."""
+    shifts = sorted(shift for _, shift in line.phases[0].taps)
+    return shifts[1] - shifts[0] if len(shifts) > 1 else 1

@@ -11,7 +11,7 @@ import numpy as np
 from convpool.kernels.convolution.filters import packing
 from convpool.kernels.convolution.finish import finishing
 from convpool.kernels.convolution.forward import CEILING, SLOPE, place_of
-from convpool.kernels.convolution.panel import Reading, filling
+from convpool.kernels.convolution.panel import filling
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.convolution.winograd import matrices, products
 from convpool.kernels.convolution.winograd.record import HEAD, Tiles
@@ -37,9 +37,12 @@ def program(
     tile: tuple[int, int] | None,
     planar: bool,
     register: int,
-    reading: Reading,
+    how: tuple[int, int, int],
 ) -> Program:
-    """Return the program of a short convolution for a tile of registers, or on AMX without one."""
+    """Return the program of a short convolution for a tile of registers, or on AMX without one.
+
+    How: as rows are copied (`Reading`), and whether the taps are apart in a row.
+    """
     m, r = short
     points = (m + r - 1) ** 2
     if tile:
@@ -47,8 +50,8 @@ def program(
     else:
         multiply, lanes = matrices.multiplying(number, points), matrices.LANES
     row_of_sums = lanes * np.dtype(number).itemsize
-    read = _reading(number, short, register, reading, int(not tile))
-    write = _writing(number, short, lanes, planar, register)
+    read = _reading(number, short, register, how, int(not tile))
+    write = _writing(number, short, lanes, planar, register, how[2])
 
     def convolve(record, unit, thread):
         """Make one block of tiles, of some images, for the unit's blocks of filters."""
@@ -56,27 +59,26 @@ def program(
         more = fields(record + _RECORD, Tiles)
         group_of_images, group, _, first, end, row, column = place_of(record, unit)
         memory = plan.scratch + thread * plan.scratch_bytes
-        down = -(-min(plan.rows, plan.out_height - row) // m)
-        tiles = down * -(-min(plan.columns, plan.out_width - column) // m)
         first_image = group_of_images * more.images
-        images = min(more.images, plan.batch - first_image)
+        images = min(more.images, plan.batch * more.turns - first_image)
+        tiles = 0
         for i in range(images):
-            read(record, memory, (first_image + i, group, row, column, down, i))
+            tiles += read(record, memory, (first_image + i, group, row, column, tiles, i))
         soon = _soon(record, first_image, images, end - first)
         for begin in range(first, end, more.together):
             weights = plan.packed + HEAD
             weights += (group * plan.filter_blocks + begin) * more.weights_block
             blocks = min(more.together, end - begin)
-            multiply(record, memory, images * tiles, weights, blocks, soon)
+            multiply(record, memory, tiles, weights, blocks, soon)
             soon = 0, 0, 0
             for j in range(blocks):
-                sums = memory + more.sums + j * more.sums_block
+                sums, done = memory + more.sums + j * more.sums_block, 0
                 for i in range(images):
-                    place = first_image + i, group, row, column, down, i
-                    write(record, memory, place, sums + i * tiles * row_of_sums, begin + j)
+                    place = first_image + i, group, row, column, done, i
+                    done += write(record, memory, place, sums + done * row_of_sums, begin + j)
 
-    how = (*(tile or ("amx",)), int(planar), *reading)
-    variant = "-".join(map(str, (number.__name__, m, r, *how)))
+    told = (*(tile or ("amx",)), int(planar), *how)
+    variant = "-".join(map(str, (number.__name__, m, r, *told)))
     return Program(convolve, variant=f"winograd-{variant}")
 
 
@@ -89,40 +91,64 @@ def _soon(record, first, images, blocks):
     less (with two threads a quarter less). Only whole images are one piece of memory.
     """
     plan = fields(record, Record)
+    more = fields(record + _RECORD, Tiles)
     output = plan.output + first * plan.output_image
     pixels = plan.images + (first + images) * plan.image_stride
-    is_whole = plan.row_blocks * plan.column_blocks * plan.groups == 1
+    is_whole = plan.row_blocks * plan.column_blocks * plan.groups * more.turns == 1
     size = images * max(plan.output_image, plan.image_stride)
     if not is_whole or blocks < plan.filter_blocks or size > _MOST_SOON:
         size = 0
     return output, pixels, size
 
 
+@block
+def _part_of(record, image, row):
+    """Return the number of an image, which of its turns is meant, and its rows in a unit."""
+    plan = fields(record, Record)
+    turns = fields(record + _RECORD, Tiles).turns
+    image, turn = divmod(image, turns)
+    height = -(-(plan.out_height - turn) // turns)
+    return image, turn, max(0, min(plan.rows, height - row))
+
+
+@block
+def _tiles_of(record, columns, m):
+    """Return how many tiles so many columns are in; those that take turns follow each other."""
+    step = fields(record + _RECORD, Tiles).step
+    whole, left = divmod(columns, m * step)
+    return whole * step + min(left, step)
+
+
 @cache
-def _reading(number: Any, short: Short, register: int, how: Reading, splits: int) -> Any:
+def _reading(
+    number: Any, short: Short, register: int, how: tuple[int, int, int], splits: int
+) -> Any:
     m, r = short
     item = np.dtype(number).itemsize
     squares = 2 if splits else 1
     together = squares * register
     pixel = together * item
-    fill, turn = filling(number, register, *how), turning(number, register, squares, splits)
-    transform = reading(number, together, m, r, splits)
+    fill, turn = filling(number, register, *how[:2]), turning(number, register, squares, splits)
+    transform = reading(number, together, m, r, splits, how[2])
 
     @block
     def read(record, memory, place):
-        """Transform a unit's block of one image, chunk by chunk of channels.
+        """Transform a unit's block of one image, chunk by chunk of channels; return its tiles.
 
-        A place is an image, a group, the first row and column of the output, the rows of tiles, and
-        which one of the unit's images it is.
+        A place is an image, a group, the first row and column of the output, the tiles that were
+        before, and which one of the unit's images it is.
         """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
-        image, group, row, column, down, number_of_image = place
+        image, group, row, column, before, number_of_image = place
+        image, its_turn, rows = _part_of(record, image, row)
+        down = -(-rows // m)
         source = plan.images + image * plan.image_stride
         source += group * plan.channels * plan.channel_stride
-        across = -(-min(plan.columns, plan.out_width - column) // m)
+        across = _tiles_of(record, min(plan.columns, plan.out_width - column), m)
         turned, values = memory + more.turned, memory + more.values
-        values += number_of_image * down * across * more.values_tile
+        values += before * more.values_tile
+        row += its_turn * more.turn_rows
         has_tiny = load_number(np.int64, plan.packed) != 0
         for first in range(0, plan.channels, plan.chunk):
             channels = min(plan.chunk, plan.channels - first)
@@ -148,31 +174,34 @@ def _reading(number: Any, short: Short, register: int, how: Reading, splits: int
                         more.values_tile,
                         more.values_plane,
                         across,
+                        more.step,
                     )
         store_number(np.int64(splits and has_tiny), memory + more.has_tiny + number_of_image * 8)
+        return down * across
 
     return read
 
 
 @cache
-def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int) -> Any:
+def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int, apart: int) -> Any:
     m, r = short
     item = np.dtype(number).itemsize
     pixel = register * item
-    untransform = writing(number, register, m, r)
+    untransform = writing(number, register, m, r, apart)
     finish = finishing(number, register, int(planar))
 
     @block
     def write(record, memory, place, sums, number_of_block):
-        """Store a unit's block of one image's output, for one block of filters, from their sums."""
+        """Store one image's output in a unit, for one block of filters; return its tiles."""
         plan = fields(record, Record)
         more = fields(record + _RECORD, Tiles)
-        image, group, row, column, down, number_of_image = place
-        rows = min(down * m, plan.out_height - row)
+        image, group, row, column, _, number_of_image = place
+        image, its_turn, rows = _part_of(record, image, row)
         columns = min(plan.columns, plan.out_width - column)
-        across = -(-columns // m)
-        output = plan.output + image * plan.output_image
-        output += row * plan.output_row + column * plan.output_column
+        across = _tiles_of(record, columns, m)
+        output_row = more.turns * plan.output_row
+        output = plan.output + image * plan.output_image + its_turn * plan.output_row
+        output += row * output_row + column * plan.output_column
         slope = number(load_number(np.float64, record + SLOPE))
         ceiling = number(load_number(np.float64, record + CEILING))
         has_tiny = load_number(np.int64, memory + more.has_tiny + number_of_image * 8) != 0
@@ -190,6 +219,7 @@ def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int)
                     memory + more.outputs,
                     more.outputs_row,
                     across,
+                    more.step,
                     has_tiny,
                 )
                 if not is_right:
@@ -201,7 +231,7 @@ def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int)
                     finish(
                         memory + more.outputs + i * more.outputs_row,
                         pixel,
-                        output + k_of_all * plan.output_filter + (y + i) * plan.output_row,
+                        output + k_of_all * plan.output_filter + (y + i) * output_row,
                         plan.filters - k,
                         pixels,
                         plan.output_filter,
@@ -211,6 +241,7 @@ def _writing(number: Any, short: Short, lanes: int, planar: bool, register: int)
                         slope,
                         ceiling,
                     )
+        return -(-rows // m) * across
 
     return write
 

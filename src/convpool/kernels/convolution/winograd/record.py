@@ -45,6 +45,11 @@ class Tiles(NamedTuple):
     rows: int = 0
     """Tiles in one of them."""
     images: int = 0
-    """Of a unit, at most."""
+    """Of a unit, at most; a dilated layer's are parted into those of every `turns`-th row."""
+    turns: int = 1
+    turn_rows: int = 0
+    """From one turn's first source row to the next one's, in the table."""
+    step: int = 1
+    """From one to the next of the pixels, and of the outputs, that a row of a tile has."""
     has_tiny: int = 0
     """A number for each image: 1 if any of its pixels in the block, or any weight, is tiny."""

@@ -54,41 +54,45 @@ def turning(number: Any, lanes: int, squares: int, traces: int) -> Any:
 
 
 @cache
-def reading(number: Any, lanes: int, m: int, r: int, splits: int) -> Any:
+def reading(number: Any, lanes: int, m: int, r: int, splits: int, apart: int) -> Any:
     """Return the function that transforms a row of tiles of m x m outputs of r x r taps.
 
-    If it splits, it stores the pieces of what it makes.
+    If it splits, it stores the pieces of what it makes. If a tile's pixels are apart, `distance`
+    says how far; else they are neighbours. In between lie those of the next tiles.
     """
     pixel = lanes * np.dtype(number).itemsize
     points = m + r - 1
 
     @block
-    def transform(turned, turned_row, halfway, halfway_row, values, tile, plane, tiles):
+    def transform(turned, turned_row, halfway, halfway_row, values, tile, plane, tiles, distance):
         """Transform `tiles` tiles that follow each other, for the channels of one vector."""
-        for x in range(tiles * m + r - 1):
+        step = distance if apart else 1
+        last = (tiles - 1) // step * step * m + (tiles - 1) % step
+        for x in range(last + (points - 1) * step + 1):
             column = load_all(number, turned + x * pixel, turned_row, lanes, points)
             store_all(combine(column, m, r, INPUT), halfway + x * pixel, halfway_row)
         for i in range(points):  # few planes at a time: stores know the pages of some 16 only
-            for t in range(tiles):
-                place = halfway + i * halfway_row + t * m * pixel
-                row = load_all(number, place, pixel, lanes, points)
-                target = values + t * tile + i * points * plane
-                if splits:
-                    store_split(combine(row, m, r, INPUT), target, plane)
-                else:
-                    store_all(combine(row, m, r, INPUT), target, plane)
+            for first in range(0, tiles, step):
+                for t in range(first, min(first + step, tiles)):
+                    place = halfway + i * halfway_row + (first * m + t - first) * pixel
+                    row = load_all(number, place, step * pixel, lanes, points)
+                    target = values + t * tile + i * points * plane
+                    if splits:
+                        store_split(combine(row, m, r, INPUT), target, plane)
+                    else:
+                        store_all(combine(row, m, r, INPUT), target, plane)
 
     return transform
 
 
 @cache
-def writing(number: Any, lanes: int, m: int, r: int) -> Any:
-    """Return the function that makes pixels of the sums of a row of tiles."""
+def writing(number: Any, lanes: int, m: int, r: int, apart: int) -> Any:
+    """Return the function that makes pixels of the sums of a row of tiles, apart or not."""
     pixel = lanes * np.dtype(number).itemsize
     points = m + r - 1
 
     @block
-    def untransform(sums, tile, plane, halfway, outputs, outputs_row, tiles, has_tiny):
+    def untransform(sums, tile, plane, halfway, outputs, outputs_row, tiles, distance, has_tiny):
         """Make the `m` rows of outputs of `tiles` tiles, for the filters of one vector.
 
         From the last tile to the first: what it has beyond the end of a row is overwritten, if the
@@ -97,7 +101,9 @@ def writing(number: Any, lanes: int, m: int, r: int) -> Any:
         """
         is_lost = False
         trace = zeros(number, lanes, 1)[0]
+        step = distance if apart else 1
         for t in range(tiles - 1, -1, -1):
+            target = outputs + (t // step * step * m + t % step) * pixel
             for j in range(points):
                 place = sums + t * tile + j * plane
                 column = load_all(number, place, points * plane, lanes, points)
@@ -108,7 +114,7 @@ def writing(number: Any, lanes: int, m: int, r: int) -> Any:
                 trace = add_no_times(trace, made)
                 if has_tiny and any_lost_of(made):
                     is_lost = True
-                store_all(made, outputs + i * outputs_row + t * m * pixel, pixel)
+                store_all(made, target + i * outputs_row, step * pixel)
         return not (is_lost or any_nan(trace))
 
     return untransform
