@@ -295,7 +295,7 @@ class Convolution:
         is_tiled = self._tiled and (kept or self._packs_tiled or is_strict or is_short)
         ways = [(self._strict if is_strict or is_short or is_tiled else self._cuts)[planar]]
         if is_tiled:
-            ways.insert(0, (self._strict_tiled if is_strict else self._tiled)[planar])
+            ways.insert(0, (self._strict_tiled if is_strict or is_short else self._tiled)[planar])
         if is_short:
             ways.insert(0, self._short[planar])
         return ways
