@@ -1,5 +1,7 @@
 """Small calls on tensors that are met again: PyTorch's results, and nothing behind its back."""
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -111,3 +113,75 @@ def test_a_module_sees_its_weights_change() -> None:
         ours.bias = None
         expected = torch.nn.functional.conv2d(images, ours.weight)
         torch.testing.assert_close(ours(images), expected)
+
+
+def test_a_modules_calls_follow_its_numbers_and_weights() -> None:
+    ours, theirs = nn.Conv2d(2, 2, 3), torch.nn.Conv2d(2, 2, 3)
+    ours.load_state_dict(theirs.state_dict())
+
+    def agree(images: Tensor = GIVEN) -> None:
+        for _ in range(3):
+            torch.testing.assert_close(ours(images), theirs(images))
+            with torch.no_grad():
+                torch.testing.assert_close(ours(images), theirs(images))
+
+    agree()
+    agree(GIVEN[0])
+    agree(GIVEN.repeat(3, 1, 1, 1))
+    for layer in (ours, theirs):
+        layer.stride = (2, 1)
+    agree()
+    for layer in (ours, theirs):
+        layer.bias = None
+    agree()
+    for layer in (ours, theirs):  # with fewer filters, at the same place
+        layer.weight.data = layer.weight.data[:1]
+    agree()
+    for layer in (ours, theirs):  # of another order, at the same place
+        layer.weight.data = layer.weight.data.transpose(2, 3)
+    agree()
+    agree(torch._neg_view(GIVEN))
+    wrong = "has 3 channels|to have 2 channels|must be .* 2"
+    with pytest.raises(RuntimeError, match=wrong):
+        ours(torch.ones(1, 3, 5, 5))
+
+
+def test_a_modules_small_calls_are_seen_by_modes_and_recorded() -> None:
+    ours, theirs = nn.Conv2d(2, 3, 3), torch.nn.Conv2d(2, 3, 3)
+    ours.load_state_dict(theirs.state_dict())
+    for _ in range(3):
+        ours(GIVEN)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert ours(GIVEN).dtype == torch.bfloat16
+    assert ours.to("meta")(GIVEN.to("meta")).is_meta
+    ours = nn.Conv2d(2, 3, 3)
+    ours.load_state_dict(theirs.state_dict())
+    for _ in range(3):
+        for layer in (ours, theirs):
+            layer.zero_grad()
+            layer(GIVEN).square().sum().backward()
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_a_modules_small_calls_are_neither_copied_nor_saved() -> None:
+    for layer in (nn.Conv2d(2, 2, 3), nn.ConvTranspose2d(2, 2, 3), nn.MaxPool2d(2)):
+        with torch.no_grad():
+            before = [layer(GIVEN) for _ in range(3)][-1]
+        assert layer._small is not None
+        for copied in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            assert copied._small is None or copied._small._last[1] is None
+            assert torch.equal(copied(GIVEN), before)
+
+
+def test_a_pooling_modules_numbers() -> None:
+    ours, theirs = nn.MaxPool2d(2), torch.nn.MaxPool2d(2)
+    for name, value in (("stride", 1), ("ceil_mode", True), ("padding", 1), ("dilation", 2)):
+        for layer in (ours, theirs):
+            setattr(layer, name, value)
+        for _ in range(3):
+            assert torch.equal(ours(GIVEN), theirs(GIVEN))
+    ours.return_indices = theirs.return_indices = True
+    for _ in range(3):
+        for made, expected in zip(ours(GIVEN), theirs(GIVEN), strict=True):
+            assert torch.equal(made, expected)

@@ -264,7 +264,7 @@ def _convolved(
         return None
     calls = calls or _KEPT[build](tuple(tensors[1].shape), *layer)
     if records:
-        sums = recording.Convolution.apply(*tensors, given, calls, precision)
+        sums = recording.Convolution.apply(*tensors, given, (calls, precision))
     else:
         sums = _run(partial(under, precision, convolve, calls), given, out)
     return sums

@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convpool.bridge.prompting import of_convolution, prompted
-from convpool.bridge.prompting import run as run_prompt
 from convpool.bridge.tensors import FLOATS, Array, array_of, arrays_of, on_arrays, on_images
 from convpool.functional.binding import BoundConvolution
 from convpool.precisions import under
@@ -73,11 +71,6 @@ class Packing:
             residual: what is added before the activation, of the result's shape.
             precision: the module's, or None.
         """
-        kept = self._kept
-        if residual is None and activation is NO_ACTIVATION and kept.layer == layer:
-            output = _at_once(kept.bound, input, weight, bias)
-            if output is not None:
-                return output
         array = array_of(FLOATS, input)
         if array is None or (weight.requires_grad and torch.is_grad_enabled()):
             return None
@@ -147,20 +140,6 @@ def _state(tensor: Tensor) -> tuple[int, int]:
         return tensor.data_ptr(), tensor._version
     except RuntimeError:  # made in inference mode
         return tensor.data_ptr(), -1
-
-
-def _at_once(
-    bound: BoundConvolution | None, input: Tensor, weight: Tensor, bias: Tensor | None
-) -> Tensor | None:
-    """Return the convolution if it is a small one, which takes the weights as they are now."""
-    if bound is None or not bound.calls.offers or torch.is_grad_enabled():
-        return None
-    layer = bound.layer
-    if weight.shape != layer.weight_shape or layer.bias == (bias is None):
-        return None
-    found = prompted(bound.calls, of_convolution, None, input, weight, bias)
-    output: Tensor | None = None if found is None else run_prompt(found)
-    return output
 
 
 def _sample(array: Array) -> Array:

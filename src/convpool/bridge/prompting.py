@@ -12,6 +12,7 @@ from torch import Tensor, from_numpy
 
 from convpool.bridge.layout import runs_channels_last
 from convpool.bridge.tensors import COMPARED, PLAIN, Array, arrays_of, is_intercepted
+from convpool.errors import ConvpoolError
 from convpool.functional.calls import Calls
 from convpool.request import Prompt
 
@@ -30,21 +31,24 @@ def prompted(
     `find` says what takes such arrays at once, the second time; it depends on them and on `about`
     alone. Whether gradients are wanted isn't looked at.
     """
-    shown = _shown(tensors)
-    if shown is None or is_intercepted():
+    seen = shown(tensors)
+    if seen is None or is_intercepted():
         return None
-    key, places = (about, *shown[0]), shown[1]
+    key, places = (about, *seen[0]), seen[1]
     prompt = calls.prompts.get(key)
     if prompt is None and calls.asks_for(key):
         arrays, _ = arrays_of(COMPARED, *tensors)
         if arrays is None:
             return None
-        prompt = find(calls, about, *arrays) if _is_in_order(arrays) else None
+        try:
+            prompt = find(calls, about, *arrays) if _is_in_order(arrays) else None
+        except ConvpoolError:  # the slow way says what is wrong, of tensors
+            prompt = None
         calls.remember(key, prompt)
     return None if prompt is None else (prompt, places)
 
 
-def _shown(tensors: Sequence[Tensor | None]) -> tuple[list[Hashable], tuple[int, ...]] | None:
+def shown(tensors: Sequence[Tensor | None]) -> tuple[list[Hashable], tuple[int, ...]] | None:
     """Return shapes, strides and types, and addresses; None if memory isn't the tensors' value."""
     seen: list[Hashable] = []
     places = []

@@ -12,7 +12,7 @@ from torch.nn import Parameter
 from convpool.bridge import conv_transpose2d
 from convpool.errors import ArgumentError
 from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
-from convpool.nn.modules import Conv2d, ConvTranspose2d, Packed
+from convpool.nn.modules import Conv2d, ConvTranspose2d, Packed, drop_kept
 from convpool.request import NO_ACTIVATION
 from convpool.spec import Activation, ConvolutionSpec
 
@@ -126,7 +126,7 @@ def take_norm(layer: Conv2d | ConvTranspose2d, norm: torch.nn.BatchNorm2d) -> No
 
 def take_activation(layer: Conv2d | ConvTranspose2d, activation: Activation) -> None:
     """Make of a layer one that takes a residual and ends with the activation."""
-    layer.__dict__.pop("_packing", None)  # which ends without it
+    drop_kept(layer)  # of calls that end without it
     layer.__class__ = _FOLDED[type(layer)]  # as `accelerate` does: all that hangs on it stays
     cast("Folded", layer).activation = activation
 

@@ -12,7 +12,13 @@ from torch.compiler import is_dynamo_compiling
 from convpool.bridge import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, max_unpool2d
 from convpool.bridge.norm import batch_norm
 from convpool.bridge.packing import Packing
-from convpool.functional.layers import conv2d_spec, conv_transpose2d_spec
+from convpool.bridge.small_calls import SmallCalls
+from convpool.functional.layers import (
+    conv2d_calls,
+    conv2d_spec,
+    conv_transpose2d_calls,
+    conv_transpose2d_spec,
+)
 from convpool.precisions import checked
 
 _NAMES = "avg_pool2d", "batch_norm", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"
@@ -31,6 +37,7 @@ class Packed(torch.nn.Module):
 
     precision: str | None = None
     _packing: Packing | None = None
+    _small: SmallCalls | None = None
 
     def __init__(self, *arguments: Any, precision: str | None = None, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -50,6 +57,11 @@ class Packed(torch.nn.Module):
             self.__dict__["_packing"] = Packing()
         return self._packing
 
+    def _first_small(self) -> SmallCalls:
+        """Return what will know the small calls."""
+        small = self.__dict__["_small"] = SmallCalls()
+        return small
+
     def train(self, mode: bool = True) -> "Packed":
         """Set training, or evaluation."""
         self.__dict__.pop("_packing", None)
@@ -57,7 +69,16 @@ class Packed(torch.nn.Module):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_packing"}
+        return {name: value for name, value in self.__dict__.items() if name not in _UNSAVED}
+
+
+_UNSAVED = "_packing", "_small"
+
+
+def drop_kept(module: torch.nn.Module) -> None:
+    """Let a module forget what its calls found out."""
+    for name in _UNSAVED:
+        module.__dict__.pop(name, None)
 
 
 class Conv2d(Packed, torch.nn.Conv2d):
@@ -74,9 +95,13 @@ class Conv2d(Packed, torch.nn.Conv2d):
         if weight is None:  # so it is if it is parametrized, too
             return self._conv_forward(input, self.weight, self.bias)
         bias = self._parameters.get("bias")  # 0.4 us less than `self.bias`
+        layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
+        small = self._small or self._first_small()
+        output = small.convolve(input, weight, bias, conv2d_calls, layer, self.precision)
+        if output is not None:
+            return output
         packing = self._kept()
         if packing is not None:
-            layer = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
             output = packing.convolve(
                 input, weight, bias, conv2d_spec, layer, precision=self.precision
             )
@@ -110,19 +135,20 @@ class ConvTranspose2d(Packed, torch.nn.ConvTranspose2d):
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """Return (N, C_out, OH, OW) for (N, C_in, H, W), of `output_size` if it is given."""
         layer = self._layer(input, output_size)
-        packing = None if is_dynamo_compiling() else self._kept()
-        if packing is not None:
-            own = self._parameters
-            weight = own.get("weight")
-            if weight is not None:
-                bias, spec = own.get("bias"), conv_transpose2d_spec
-                output = packing.convolve(
-                    input, weight, bias, spec, layer, precision=self.precision
-                )
-                if output is not None:
-                    return output
         mode = self.precision
-        return conv_transpose2d(input, self.weight, self.bias, *layer, precision=mode)
+        weight = None if is_dynamo_compiling() else self._parameters.get("weight")
+        if weight is None:
+            return conv_transpose2d(input, self.weight, self.bias, *layer, precision=mode)
+        bias = self._parameters.get("bias")
+        small = self._small or self._first_small()
+        output = small.convolve(input, weight, bias, conv_transpose2d_calls, layer, mode)
+        packing = self._kept() if output is None else None
+        if packing is not None:
+            spec = conv_transpose2d_spec
+            output = packing.convolve(input, weight, bias, spec, layer, precision=mode)
+        if output is None:
+            output = conv_transpose2d(input, weight, bias, *layer, precision=mode)
+        return output
 
     def _layer(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[Any, ...]:
         """Return the arguments after the bias."""
@@ -154,17 +180,20 @@ class MaxPool2d(torch.nn.MaxPool2d):
         torch.Size([1, 3, 3, 3])
     """
 
+    _small: SmallCalls | None = None
+
     def forward(self, input: Tensor) -> Any:
         """Return the maxima, and their indices if the layer returns them."""
-        return max_pool2d(
-            input,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.ceil_mode,
-            self.return_indices,
-        )
+        window = self.kernel_size, self.stride, self.padding, self.dilation
+        indices, ceil_mode = self.return_indices, self.ceil_mode
+        if not is_dynamo_compiling():
+            small = self._small
+            if small is None:
+                small = self.__dict__["_small"] = SmallCalls()
+            output = small.max_pool(input, (*window, indices, ceil_mode))
+            if output is not None:
+                return output
+        return max_pool2d(input, *window, ceil_mode, indices)
 
 
 class AvgPool2d(torch.nn.AvgPool2d):

@@ -102,7 +102,7 @@ def restore(model: Module) -> Module:
     check_module(model)
     for _, module in _named(model):
         replaced = module.__dict__.pop(MARK, None)
-        module.__dict__.pop("_packing", None)
+        modules.drop_kept(module)
         if replaced is not None:
             module.__dict__.pop("precision", None)
             became = getattr(replaced, "cls_to_become", None)
