@@ -143,6 +143,15 @@ def first_calls() -> None:
     open_console().print(first_call.first_call_table(calls))
 
 
+@app.command("calls")
+def calls(rounds: Rounds = Pace.rounds, quick: Quick = False) -> None:
+    """Print what calls on 5x5 numbers cost, beside PyTorch's."""
+    from benchmarks import calls  # which needs PyTorch
+
+    found = calls.small_calls(QUICK if quick else Pace(rounds=rounds))
+    open_console().print(calls.small_call_table(found))
+
+
 app.command("networks")(network_commands.networks)
 app.command("training")(network_commands.training)
 app.command("report")(report)

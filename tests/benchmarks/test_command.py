@@ -5,10 +5,13 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import __main__ as command
+from benchmarks import calls as small_calls
 from benchmarks.run import Order, Report
+from convpool import functional
 from convpool.bench.machine import describe
 from convpool.bench.measure import Line
-from convpool.errors import ArgumentError
+from convpool.bench.race import QUICK
+from convpool.errors import ArgumentError, DataError
 from tests.benchmarks.contestants import case_named
 
 TINY = ["--quick", "--match", "tutorial,5x5 pool3", "--peers", "torch", "--threads", "1"]
@@ -110,3 +113,19 @@ def test_batches_that_are_no_numbers_of_images(batch: str) -> None:
     done = CliRunner().invoke(command.app, ["backward", "--batch", batch])
     assert isinstance(done.exception, ArgumentError)
     assert f"--batch is {batch!r}, but must be numbers of images" in str(done.exception)
+
+
+def test_small_calls_are_compared_and_printed() -> None:
+    done = CliRunner().invoke(command.app, ["calls", "--quick"])
+    assert done.exit_code == 0, done.output
+    rows = [line for line in done.stdout.splitlines() if line.startswith("nn.Conv2d")]
+    assert len(rows) == 3
+    for row in rows:
+        ours, theirs, ratio = map(float, row.split()[-3:])
+        assert ratio == pytest.approx(theirs / ours, abs=0.02)
+
+
+def test_a_wrong_small_call_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functional, "max_pool2d", lambda images, _: images[..., :1, :1])
+    with pytest.raises(DataError, match="max_pool2d: the result isn't PyTorch's"):
+        small_calls.small_calls(QUICK)
