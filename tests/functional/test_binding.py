@@ -18,7 +18,7 @@ from convpool.functional.binding import BoundConvolution
 from convpool.functional.calls import forget
 from convpool.notation import parse_layer
 from convpool.request import NO_ACTIVATION, Request
-from convpool.spec import Activation, ConvolutionSpec
+from convpool.spec import Activation, Conv2dSpec, ConvolutionSpec
 from tests.operators.settings import Array
 
 RANDOM = np.random.default_rng(7)
@@ -260,3 +260,35 @@ def test_what_bind_returns_is_public() -> None:
     assert isinstance(bound, BoundConvolution)
     assert bound.layer == parse_layer("Conv2d(3, 4, 3)")
     assert bound.activation == Activation()
+
+
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_small_layers_called_again(bias: bool, activation: str | None) -> None:
+    random = np.random.default_rng(5)
+    layer = Conv2dSpec(2, 3, 3, padding=1, bias=bias)
+    weight = random.standard_normal(layer.weight_shape)
+    added = random.standard_normal(3) if bias else None
+    bound = F.bind(layer, weight, added, activation)
+    images = random.standard_normal((2, 2, 5, 6))
+    odd = np.frombuffer(b"." + images.tobytes(), np.uint8)[1:].view(np.float64)  # misaligned
+    given = (
+        *(images, images[0], images[:, :, ::-1], images.transpose(0, 1, 3, 2)),
+        *(odd.reshape(images.shape), images[:0], np.asfortranarray(images)),
+    )
+    for _ in range(3):
+        for array in given:
+            expected = F.conv2d(array, weight, added, padding=1)
+            if activation is not None:
+                expected = np.maximum(expected, 0)
+            np.testing.assert_array_equal(bound(array), expected)
+            out = np.empty_like(expected, order="C")
+            assert bound(array, out) is out
+            np.testing.assert_array_equal(out, expected)
+            if activation is None:
+                added_to = bound(array, None, np.ones_like(expected))
+                np.testing.assert_allclose(added_to, expected + 1, rtol=1e-12)
+    with pytest.raises(DtypeError):
+        bound(images.astype(np.float32))
+    with pytest.raises(ArgumentError):
+        bound(images[:, :1])
