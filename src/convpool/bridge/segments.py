@@ -198,7 +198,9 @@ class Segment(SingleLevel):
             images[number] = array
         places = [*range(given), *range(first, first + ctx.arguments - given)]
         wants = ctx.needs_input_grad[len(_NONE) :]
-        own = [place if wish else None for place, wish in zip(places, wants, strict=True)]
+        own: list[Any] = [
+            place if wish else None for place, wish in zip(places, wants, strict=True)
+        ]
         wanted = _with_those_between(ctx.steps, given, set(own))
         parameters = arrays[given : ctx.arguments]
         slopes = {

@@ -45,7 +45,7 @@ def _forward() -> Kernel:
         size = len(images)
         zero = images.dtype.type(0)
         for piece in prange((size + _PIECE - 1) // _PIECE):
-            begin = np.intp(piece) * _PIECE
+            begin: Any = np.intp(piece) * _PIECE
             for at in range(begin, min(begin + _PIECE, size)):
                 output[np.uint64(at)] = max(images[np.uint64(at)], zero)  # NaN stays
 
@@ -58,7 +58,7 @@ def _backward() -> Kernel:
         size = len(given)
         zero = given.dtype.type(0)
         for piece in prange((size + _PIECE - 1) // _PIECE):
-            begin = np.intp(piece) * _PIECE
+            begin: Any = np.intp(piece) * _PIECE
             for at in range(begin, min(begin + _PIECE, size)):
                 number = given[np.uint64(at)]
                 result[np.uint64(at)] = zero if output[np.uint64(at)] <= zero else number

@@ -4,10 +4,9 @@ That is done where nothing else may happen between them: in training, for ordina
 without hooks, modes or compilers. In all other cases the modules are called as the graph says.
 """
 
-from collections.abc import Hashable
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx
@@ -24,6 +23,9 @@ from convpool.functional.layers import conv2d_calls
 from convpool.nn.chains import is_plain
 from convpool.nn.modules import BatchNorm2d, Conv2d
 from convpool.nn.sequences import Part, PlannedModel, Values, call_node, caller, is_chain, links
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 _FLOAT = frozenset({torch.float32})
 _MOST_SHAPES = 64
@@ -147,8 +149,9 @@ class _Segment:
 
     def _fits(self, steps: list[Step], arrays: list[Any]) -> bool:
         """Tell whether the shapes fit each other; if they don't, the modules say what is wrong."""
-        key = tuple([array.shape for array in arrays]), tuple(
-            [step.calls for step in steps if type(step) is Convolution]
+        key = (
+            tuple([array.shape for array in arrays]),
+            tuple([step.calls for step in steps if type(step) is Convolution]),
         )
         known = self._fitting.get(key)
         if known is None:
@@ -205,9 +208,9 @@ def _is_ready(module: Any) -> bool:
 
 
 def _parameters(module: Any) -> list[Tensor]:
-    own = module._parameters
-    return [own["weight"]] if own["bias"] is None else [own["weight"], own["bias"]]
+    own = module._parameters["weight"], module._parameters["bias"]
+    return [each for each in own if each is not None]
 
 
-def _running(module: Any) -> list[Tensor]:
+def _running(module: Any) -> list[Any]:
     return [module.running_mean, module.running_var] if type(module) is BatchNorm2d else []

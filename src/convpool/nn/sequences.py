@@ -67,7 +67,7 @@ class FoldedModel(PlannedModel):
     """What `fold` returns: a graph of modules."""
 
     def carried_out(self, input: Any) -> Any:
-        """Return the output for an input, by a plan if there is one; else one is made on the way."""
+        """Return the output for an input, by a plan, which the first call makes."""
         return _carried_out(self, input) if _is_ordinary(input) else None
 
 
