@@ -16,6 +16,7 @@ from benchmarks.networks.weights import settled
 from convpool import fuse
 from convpool.bridge import norm as bridge_norm
 from convpool.errors import ArgumentError
+from convpool.kernels import batch_norm
 from tests.bridge.folding_nets import Net
 
 IMAGES = torch.randn(5, 4, 8, 8)
@@ -62,9 +63,9 @@ def test_a_residual_network() -> None:
     norms = [name for name, part in model.named_modules() if isinstance(part, nn.BatchNorm2d)]
     # Numbers within rounding of 0 may pass a ReLU or not, and all gradients before follow.
     model = check(model, torch.randn(4, 3, 32, 32), tuple(norms), tolerance=0.1).train()
-    with patch.object(bridge_norm, "_normalized", wraps=bridge_norm._normalized) as kernel:
+    with patch.object(batch_norm, "normalize", wraps=batch_norm.normalize) as kernel:
         model(torch.randn(2, 3, 32, 32))
-    assert [call.args[4] for call in kernel.call_args_list] == [1] + 9 * [1, 2]
+    assert [call.args[6] for call in kernel.call_args_list] == [1] + 9 * [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from convpool.nn.modules import (
     LazyConvTranspose2d,
     MaxPool2d,
     MaxUnpool2d,
+    ReLU,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "LazyConvTranspose2d",
     "MaxPool2d",
     "MaxUnpool2d",
+    "ReLU",
     "functional",
 ]
 

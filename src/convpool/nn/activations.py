@@ -9,6 +9,7 @@ from torch.nn import Module
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
 from convpool.errors import ArgumentError, ArgumentTypeError
+from convpool.nn import modules
 from convpool.spec import Activation
 
 
@@ -72,7 +73,7 @@ def _clamp(input: Any, min: Any = None, max: Any = None) -> Activation | None:  
 
 _Make = Callable[..., Activation | None]
 _SPELLINGS: dict[_Make, tuple[Any, ...]] = {
-    _relu: (nn.ReLU, F.relu, torch.relu, torch.relu_, "relu", "relu_"),
+    _relu: (nn.ReLU, modules.ReLU, F.relu, torch.relu, torch.relu_, "relu", "relu_"),
     _relu6: (nn.ReLU6, F.relu6),
     _leaky_relu: (nn.LeakyReLU, F.leaky_relu, F.leaky_relu_),
     _hardtanh: (nn.Hardtanh, F.hardtanh, F.hardtanh_),
@@ -84,6 +85,7 @@ _SPELLINGS: dict[_Make, tuple[Any, ...]] = {
 _MAKERS = {spelling: make for make, spellings in _SPELLINGS.items() for spelling in spellings}
 _ATTRIBUTES: dict[type[Module], tuple[str, ...]] = {
     nn.ReLU: (),
+    modules.ReLU: (),
     nn.ReLU6: (),
     nn.LeakyReLU: ("negative_slope",),
     nn.Hardtanh: ("min_val", "max_val"),

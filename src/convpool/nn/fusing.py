@@ -5,6 +5,7 @@ from torch.nn import Module
 
 from convpool.errors import ArgumentError
 from convpool.nn.chains import Chain, norm_chain_at
+from convpool.nn.segments import FusedModel
 from convpool.nn.swapping import MARK, Report, accelerate, check_module
 from convpool.nn.tracing import trace
 
@@ -60,7 +61,7 @@ def _traced(model: Module) -> fx.GraphModule:
     for mode in (False, True):
         for module, _ in modes:
             module.training = mode
-        traced = trace(model)
+        traced = trace(model, FusedModel)
         graphs.append(str(traced.graph))
     for module, mode in modes:
         module.training = mode

@@ -12,6 +12,7 @@ from torch.compiler import is_dynamo_compiling
 from convpool.bridge import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, max_unpool2d
 from convpool.bridge.norm import batch_norm
 from convpool.bridge.packing import Packing
+from convpool.bridge.rectifier import relu
 from convpool.bridge.small_calls import SmallCalls
 from convpool.functional.layers import (
     conv2d_calls,
@@ -21,7 +22,10 @@ from convpool.functional.layers import (
 )
 from convpool.precisions import checked
 
-_NAMES = "avg_pool2d", "batch_norm", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"
+_NAMES = (
+    *("avg_pool2d", "batch_norm", "conv2d", "conv_transpose2d", "max_pool2d", "max_unpool2d"),
+    "relu",
+)
 for _name in _NAMES:
     torch.fx.wrap(_name)  # one node in a model that is traced
 
@@ -270,6 +274,19 @@ class BatchNorm2d(torch.nn.BatchNorm2d):
             residual=residual,
             rectifies=rectifies,
         )
+
+
+class ReLU(torch.nn.ReLU):
+    """`torch.nn.ReLU`, whose gradient is a kernel's where it is large.
+
+    Example:
+        >>> ReLU()(torch.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the larger of each number and 0."""
+        return relu(input, self.inplace)
 
 
 class LazyConv2d(torch.nn.LazyConv2d):

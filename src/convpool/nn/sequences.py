@@ -33,23 +33,42 @@ Values = dict[fx.Node, Any]
 Part = Callable[[Values], None]
 
 
-class FoldedModel(fx.GraphModule):
-    """What `fold` returns: a graph of modules."""
+class PlannedModel(fx.GraphModule):
+    """A graph of modules that may have a way of its own for one ordinary input."""
+
+    def carried_out(self, input: Any) -> Any:
+        """Return the output for an input, or None if the graph is to be followed."""
+        raise NotImplementedError
+
+    @property
+    def plans(self) -> "_Plans":
+        """The model's plans, which hang on it, so that they go with it."""
+        plans: _Plans = self.__dict__.setdefault("_plans", _Plans())
+        return plans
 
     def recompile(self) -> Any:
-        """Make a function of the graph, as PyTorch does, that is used where sequences can't be."""
+        """Make a function of the graph, as PyTorch does, that is used where plans can't be."""
         code = super().recompile()
         kind, by_graph = type(self), type(self).forward
 
         @wraps(by_graph)
-        def forward(self: FoldedModel, *arguments: Any, **named: Any) -> Any:
-            if named or len(arguments) != 1 or not _is_ordinary(arguments[0]):
-                return by_graph(self, *arguments, **named)
-            return _forward(self, arguments[0], by_graph)
+        def forward(self: PlannedModel, *arguments: Any, **named: Any) -> Any:
+            output = None
+            if len(arguments) == 1 and not named:
+                output = self.carried_out(arguments[0])
+            return by_graph(self, *arguments, **named) if output is None else output
 
         kind.forward = forward
         self.__dict__.pop("_plans", None)
         return code
+
+
+class FoldedModel(PlannedModel):
+    """What `fold` returns: a graph of modules."""
+
+    def carried_out(self, input: Any) -> Any:
+        """Return the output for an input, by a plan, which the first call makes."""
+        return _carried_out(self, input) if _is_ordinary(input) else None
 
 
 class _Layer(NamedTuple):
@@ -100,7 +119,7 @@ class _Sequence:
         made = self._made(values)
         if made is None:
             for layer in self._layers:
-                _call(layer.node, layer.module, values)
+                call_node(layer.node, layer.module, values)
         else:
             for node, number in self._outputs:
                 values[node] = from_numpy(made[number])
@@ -125,7 +144,7 @@ class _Plan:
     def __init__(self, model: fx.GraphModule, values: Values) -> None:
         nodes = list(model.graph.nodes)
         self._first, self._last = nodes[0], nodes[-1]
-        self._links = _links(model)
+        self._links = links(model)
         parts: list[tuple[list[fx.Node], Part]] = []
         prepared = {node: _prepared(model, node, values) for node in nodes[1:-1]}
         for is_step, group in groupby(nodes[1:-1], lambda node: prepared[node] is not None):
@@ -135,7 +154,7 @@ class _Plan:
                 layers, steps = zip(*(prepared[node] for node in members), strict=True)
                 parts.append((members, _Sequence(list(layers), list(steps), values)))
             else:
-                parts += [([node], _caller(model, node)) for node in members]
+                parts += [([node], caller(model, node)) for node in members]
         self.pays = any(len(members) > 1 for members, _ in parts)
         last = {
             read: at
@@ -165,8 +184,8 @@ class _Plan:
         return map_arg(self._last.args[0], values.__getitem__)
 
 
-class _Plans(dict[Any, _Plan | None]):
-    """A model's plans, which hang on it, so that they go with it; none is saved or copied."""
+class _Plans(dict[Any, Any]):
+    """Plans, of which none is saved or copied."""
 
     def __deepcopy__(self, memo: object) -> "_Plans":
         return _Plans()
@@ -175,19 +194,18 @@ class _Plans(dict[Any, _Plan | None]):
         return _Plans, ()
 
 
-def _forward(model: FoldedModel, input: Tensor, by_graph: Callable[..., Any]) -> Any:
-    """Return the output for an input, by a plan if there is one; else one is made on the way."""
+def _carried_out(model: FoldedModel, input: Tensor) -> Any:
     threads = torch.get_num_threads()
-    plans: _Plans = model.__dict__.setdefault("_plans", _Plans())
+    plans = model.plans
     key = input.shape, threads, get_precision()
     plan = plans.get(key)
     if plan is not None and plan.is_of_today():
         return _on(threads, plan, input)
-    if (plan is None and key in plans) or not _is_chain(model):
-        return by_graph(model, input)
+    if (plan is None and key in plans) or not is_chain(model):
+        return None
     values: Values = {next(iter(model.graph.nodes)): input}
     for node in list(model.graph.nodes)[1:-1]:
-        _caller(model, node)(values)
+        caller(model, node)(values)
     plan = _on(threads, _Plan, model, values)
     if len(plans) >= _MOST_PLANS:
         plans.clear()
@@ -208,13 +226,13 @@ def _is_ordinary(input: Any) -> bool:
     return array_of(_FLOAT, input) is not None and not _has_any_global_hook()  # type: ignore[no-untyped-call]
 
 
-def _is_chain(model: fx.GraphModule) -> bool:
+def is_chain(model: fx.GraphModule) -> bool:
     """Tell whether a graph has one input and one output, and what is between can be called."""
     kinds = [node.op for node in model.graph.nodes]
     return [kinds[0], kinds[-1]] == ["placeholder", "output"] and "placeholder" not in kinds[1:]
 
 
-def _links(model: Module) -> list[tuple[dict[str, Any], str, Module]]:
+def links(model: Module) -> list[tuple[dict[str, Any], str, Module]]:
     """Return all modules, each with the modules among which it is, and its name there."""
     return [
         (owner._modules, name, module)
@@ -252,17 +270,18 @@ def _bound(module: Any) -> Any:
     return packing.bound(weight, module._parameters.get("bias"), layer)
 
 
-def _caller(model: fx.GraphModule, node: fx.Node) -> Part:
+def caller(model: fx.GraphModule, node: fx.Node) -> Part:
     """Return what puts a node's result among the values."""
     target: Any = node.target
     if node.op == "get_attr":
         return lambda values: values.update({node: operator.attrgetter(target)(model)})
     if node.op == "call_module":
-        return partial(_call, node, model.get_submodule(target))
-    return partial(_call, node, operator.methodcaller if node.op == "call_method" else target)
+        return partial(call_node, node, model.get_submodule(target))
+    return partial(call_node, node, operator.methodcaller if node.op == "call_method" else target)
 
 
-def _call(node: fx.Node, function: Any, values: Values) -> None:
+def call_node(node: fx.Node, function: Any, values: Values) -> None:
+    """Put a node's result among the values."""
     arguments = map_arg(node.args, values.__getitem__)
     named = map_arg(node.kwargs, values.__getitem__)
     if function is operator.methodcaller:

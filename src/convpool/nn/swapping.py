@@ -18,7 +18,7 @@ SWAPS: dict[type[Module], type[Module]] = {
     getattr(torch.nn, name): getattr(modules, name)
     for name in (
         *("Conv2d", "ConvTranspose2d", "LazyConv2d", "LazyConvTranspose2d"),
-        *("MaxPool2d", "AvgPool2d", "MaxUnpool2d", "BatchNorm2d"),
+        *("MaxPool2d", "AvgPool2d", "MaxUnpool2d", "BatchNorm2d", "ReLU"),
     )
 }
 MARK = "_convpool_replaced"
@@ -66,7 +66,7 @@ def accelerate(model: Module, *, copy: bool = False, precision: str | None = Non
     Example:
         >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
         >>> print(accelerate(net))
-        swapped 1, left 0, folded 0
+        swapped 2, left 0, folded 0
         >>> type(net[0]).__module__
         'convpool.nn.modules'
     """
