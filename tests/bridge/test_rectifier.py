@@ -118,7 +118,9 @@ def test_a_model_trains_alike() -> None:
     for each in (model, other):
         each(images).square().mean().backward()
     for one, two in zip(model.parameters(), other.parameters(), strict=True):
-        torch.testing.assert_close(two.grad, one.grad, rtol=1e-4, atol=1e-6)
+        assert one.grad is not None
+        largest = float(one.grad.abs().max())
+        torch.testing.assert_close(two.grad, one.grad, rtol=0, atol=1e-4 * largest)
 
 
 def test_functional_transforms_and_compilers_see_pytorchs() -> None:
