@@ -81,7 +81,9 @@ class Convolution(NamedTuple):
         images, weight = known.images[self.input], known.parameters[self.weight]
         first, run = len(known.images), partial(under, self.precision)
         if self.input in known.wanted:
-            _add(slopes, self.input, run(by_input, self.calls, images.shape, weight, given))
+            before = slopes.get(self.input)  # of the image's other readers
+            made = run(by_input, self.calls, images.shape, weight, given, before)
+            slopes[self.input] = made
         if first + self.weight in known.wanted:
             _add(slopes, first + self.weight, run(by_weight, self.calls, images, given))
         if self.bias is not None and first + self.bias in known.wanted:

@@ -27,12 +27,25 @@ _any_convolution = remembered(lambda channels: Conv2dSpec(channels, channels, 1)
 _ANY_UNPOOLING = MaxUnpool2dSpec(1)
 
 
-def by_input(calls: Calls, input_size: Shape, weight: Array, grad_output: Array) -> Array:
-    """Return the gradient of a convolution by its images."""
+def by_input(
+    calls: Calls,
+    input_size: Shape,
+    weight: Array,
+    grad_output: Array,
+    residual: Array | None = None,
+) -> Array:
+    """Return the gradient of a convolution by its images; a residual of their shape is added."""
     call = calls.gradient(calls.name + "_input", input_size, "weight", weight)
     gradient = call.batch(call.fit("grad_output", grad_output, call.output_shape))
-    fitting = call.fit("weight", weight, calls.weight_shape)
-    return _single(call, call.operator(input_size[-2:], gradient, fitting))
+    arrays = input_size[-2:], gradient, call.fit("weight", weight, calls.weight_shape)
+    if residual is None:
+        return _single(call, call.operator(*arrays))
+    operator: Any = call.operator
+    if getattr(operator, "adds", False):
+        return _single(call, operator(*arrays, residual=call.batch(ready(residual))))
+    result: Array = operator(*arrays)
+    result += call.batch(residual)
+    return _single(call, result)
 
 
 def by_weight(calls: Calls, input: Array, grad_output: Array) -> Array:

@@ -1,6 +1,5 @@
 """A convolution's gradient by its input, and a transposed one's: the adjoint's forward pass."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,31 +15,52 @@ from convpool.spec import Conv2dSpec, ConvolutionSpec
 Array = NDArray[Any]
 
 
-def prepare(request: Request) -> Callable[..., Array]:
-    """Return the function of plane, gradient and weight that returns that by the input."""
-    spec = cast("ConvolutionSpec", request.spec)
-    _, height, width = request.image_shape
-    other = adjoint(spec, (height, width))
-    repeats = isinstance(spec, Conv2dSpec) and spec.padding_mode != "zeros"
-    asked = Request(_forward(other.spec), other.spec, _images(other.spec, other.plane), "float32")
-    # Halves are rounded once, after what padding repeats was added.
-    asked = asked if repeats and request.dtype == "float16" else replace(asked, dtype=request.dtype)
-    back = convolution.prepare(asked)
-    rows, columns = other.plane
+class InputGradient:
+    """The operator of a convolution's gradient by its input."""
 
-    def run(
-        plane: tuple[int, int], gradient: Array, weight: Array, *, out: Array | None = None
+    adds = True
+    """Whether it takes a residual: another gradient by the input, which is added."""
+
+    def __init__(self, spec: ConvolutionSpec, plane: tuple[int, int], dtype: str) -> None:
+        other = adjoint(spec, plane)
+        self._spec, self._input, self._dtype, self._met = spec, plane, dtype, other.plane
+        self._repeats = isinstance(spec, Conv2dSpec) and spec.padding_mode != "zeros"
+        asked = Request(_forward(other.spec), other.spec, _images(other.spec, other.plane), dtype)
+        if self._repeats and dtype == "float16":  # rounded once, after what padding repeats
+            asked = replace(asked, dtype="float32")  # was added
+        self._back, self._number = convolution.prepare(asked), asked.dtype
+
+    def __call__(
+        self,
+        plane: tuple[int, int],
+        gradient: Array,
+        weight: Array,
+        *,
+        out: Array | None = None,
+        residual: Array | None = None,
     ) -> Array:
+        """Return the gradient for that by the output, and the weights."""
         del plane  # the request's
+        rows, columns = self._met
         met = gradient[:, :, :rows, :columns]
         # Gradients come in batches: what is packed for them is worth as much as for many calls.
-        if not repeats:
-            return back.run(met, back.pack(weight, None), out=out)
-        met, weight = (array.astype(asked.dtype, copy=False) for array in (met, weight))
+        back = self._back
+        if not self._repeats:
+            return back.run(met, back.pack(weight, None), out=out, residual=residual)
+        met, weight = (array.astype(self._number, copy=False) for array in (met, weight))
         by_padded = back.run(met, back.pack(weight, None))
-        return _folded(by_padded, cast("Conv2dSpec", spec), (height, width), request.dtype, out)
+        spec = cast("Conv2dSpec", self._spec)
+        result = _folded(by_padded, spec, self._input, self._dtype, out)
+        if residual is not None:
+            result += residual
+        return result
 
-    return run
+
+def prepare(request: Request) -> InputGradient:
+    """Return the function of plane, gradient and weight that returns that by the input."""
+    _, height, width = request.image_shape
+    spec = cast("ConvolutionSpec", request.spec)
+    return InputGradient(spec, (height, width), request.dtype)
 
 
 def _forward(spec: ConvolutionSpec) -> str:
