@@ -147,6 +147,37 @@ def add_products(
 
 
 @intrinsic(prefer_literal=True)
+def add_digits(
+    _context, _rows, _more_rows, _row, _digit, _quads, _more_quads, _quad, columns, order
+):
+    """Add to sums of int32 the products of digits whose numbers add up to `order`, 64 of each.
+
+    The arguments are those of `add_products`, but for quads of int8 in place of pairs of bfloat16.
+    """
+
+    def generate(context, builder, _signature, values):
+        rows, (row, digit) = values[:2], values[2:4]
+        quads, quad = values[4:6][: columns.literal_value], values[6]
+
+        def load_rows(which):
+            distance = builder.mul(digit, I64(which))
+            for register, place in zip(_FILTERS, rows, strict=True):
+                _load(builder, register, builder.add(place, distance), row)
+
+        def load_columns(which):
+            distance = builder.mul(quad, I64(which * PAIRS))
+            for register, place in zip(_PIXELS, quads, strict=False):
+                _load(builder, register, builder.add(place, distance), quad)
+
+        for first in range(order.literal_value + 1):
+            pieces, loads = (first, order.literal_value - first), (load_rows, load_columns)
+            _add_product(builder, pieces, (-1, -1), loads, len(quads), "tdpbssd")
+        return context.get_dummy_value()
+
+    return types.void(*(types.intp,) * 7, columns, order), generate
+
+
+@intrinsic(prefer_literal=True)
 def add_product(_context, _first, _second, _row, _pairs, number):
     """Add to the sums products of one piece each of 16 rows and 16 more, and 32 columns.
 
@@ -192,7 +223,7 @@ def store_sums(_context, _first, _second):
     return types.void(types.intp, types.intp), generate
 
 
-def _add_product(builder, pieces, before, loads, columns):
+def _add_product(builder, pieces, before, loads, columns, instruction="tdpbf16ps"):
     """Multiply two pieces, of which those of the step before are in registers."""
     for piece, loaded, load in zip(pieces, before, loads, strict=True):
         if piece != loaded:
@@ -200,7 +231,7 @@ def _add_product(builder, pieces, before, loads, columns):
     for column in range(columns):
         for sums, left in zip(_SUMS, _FILTERS, strict=True):
             operands = sums + column, left, _PIXELS[column]
-            call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), *map(_I8, operands))
+            call(builder, f"llvm.x86.{instruction}", ir.VoidType(), *map(_I8, operands))
 
 
 def _load(builder, register, place, stride):

@@ -16,6 +16,7 @@ from convpool.kernels.convolution.amx import cuts as matrices
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.depthwise import cuts as depthwise
+from convpool.kernels.convolution.digits import cuts as digits
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.panel import (
     BY_EVERY_FOURTH,
@@ -87,6 +88,9 @@ class Convolution:
             tiled = {planar: amx.best(cuts) for planar, cuts in self._cuts.items()}
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
+        self._digits: dict[bool, digits.DigitCuts] = {}
+        if amx.fits(problem):
+            self._choose_digits(amx.best(self._cuts[True]))
         self._tapwise = None
         if self._planes is None:
             self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
@@ -105,6 +109,17 @@ class Convolution:
         self._reading = reading.get(horizontal.stride, BY_NUMBER)
         self._products = prod((spec.groups, filters, channels, problem.taps))
         self._products *= vertical.longest * horizontal.longest
+
+    def _choose_digits(self, tiled: matrices.AmxCuts) -> None:
+        """Have products of digits where they pay: of packed weights, and of those of one call."""
+        cuts = digits.DigitCuts.of(tiled)
+        if cuts is None:
+            return
+        for kept, others in ((True, self._tiled), (False, self._tiled if self._packs_tiled else {})):
+            images = 0 if kept else winograd.IMAGES
+            least = others[True].cost(images) if others else inf
+            if cuts.pays(packs=not kept) and cuts.cost(images) < least:
+                self._digits[kept] = cuts
 
     def _is_fastest(self, short: winograd.WinogradCuts, *, packs: bool) -> bool:
         tiled = self._tiled[True].cost(winograd.IMAGES if packs else 0) if self._tiled else inf
@@ -178,7 +193,7 @@ class Convolution:
         if residual is not None and residual.strides != out.strides:
             residual = _like(out, residual)
         in_rows = input.strides[3] == input.itemsize or input.shape[3] == 1
-        ways, images = self._ways(not last, packed.kept), input
+        ways, images = self._ways(not last, packed.kept, in_rows), input
         if planes is not None and not last and (in_rows or planes.problem.strict):
             ways, images = [planes], input if in_rows else np.ascontiguousarray(input)
         self._fill(ways, images, packed, out, residual, activation)
@@ -283,8 +298,10 @@ class Convolution:
             batch if cuts.spoils else 0,
         )
 
-    def _ways(self, planar: bool, kept: bool) -> list[Cuts]:
+    def _ways(self, planar: bool, kept: bool, in_rows: bool = True) -> list[Cuts]:
         """Return the cuts by which weights for one call, or for many, are used, the best first.
+
+        `in_rows` says whether the pixels of a row are neighbours.
 
         In strict precision these are the same, and so the bits. What is done again is done so too.
         """
@@ -298,6 +315,8 @@ class Convolution:
             ways.insert(0, (self._strict_tiled if is_strict or is_short else self._tiled)[planar])
         if is_short:
             ways.insert(0, self._short[planar])
+        if planar and in_rows and not is_strict and kept in self._digits:
+            ways.insert(0, self._digits[kept])
         return ways
 
     def _ordered(self, packed: Packed, cuts: Cuts) -> Ordered:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ class AmxBlocks(SharingCuts):
     """Bytes of a block's pixels, if there can be so few."""
     multiple: int
     """What the number of blocks is a multiple of, if there can be so many."""
+    step: ClassVar[int] = STEP
+    """Products of a step."""
+    joint_rows: ClassVar[int] = 2
+    """Rows of products whose pieces lie together in four bytes."""
 
     @cached_property
     def folded(self) -> bool:
@@ -51,7 +55,7 @@ class AmxBlocks(SharingCuts):
     def rows_of_products(self) -> int:
         """Rows of products, a multiple of those of a step."""
         problem = self.problem
-        return up(problem.channels * (problem.taps if self.folded else 1), STEP)
+        return up(problem.channels * (problem.taps if self.folded else 1), self.step)
 
     @cached_property
     def blocking(self) -> Blocking:
@@ -61,7 +65,8 @@ class AmxBlocks(SharingCuts):
         extent = vertical.extent
         if self.folded:  # taps have rows of products of their own
             slots, extent = 1, 0
-        fitting = self.most // (self.rows_of_products * 2 * PIECES) // slots  # positions
+        position = self.rows_of_products // self.joint_rows * PIECES * _FLOAT  # its bytes
+        fitting = self.most // position // slots
         columns = horizontal.longest
         if vertical.longest == 1:  # a plane of pixels that don't meet is one long row
             columns = self._evenly(columns, min(max(fitting, FILTERS), _POSITIONS))
@@ -91,7 +96,7 @@ class AmxBlocks(SharingCuts):
     @property
     def pieces(self) -> int:
         """Bytes of a block's pixels."""
-        return self.rows_of_products // 2 * PIECES * self.pair_row
+        return self.rows_of_products // self.joint_rows * PIECES * self.pair_row
 
     @property
     def weights_bytes(self) -> int:
@@ -107,7 +112,7 @@ class AmxBlocks(SharingCuts):
     @property
     def steps(self) -> int:
         """Steps of 32 products."""
-        return self.rows_of_products // STEP * (1 if self.folded else self.problem.taps)
+        return self.rows_of_products // self.step * (1 if self.folded else self.problem.taps)
 
     @property
     def width(self) -> int:

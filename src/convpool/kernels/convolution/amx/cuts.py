@@ -157,7 +157,7 @@ class AmxCuts(AmxBlocks):
         """The tables of `Pieces`, and for packing where each product's weight lies in a filter."""
         rows, missing = self.rows_of_products, -1
         channels = np.arange(self.problem.channels)[:, None]
-        begins = np.arange(rows // STEP) * PIECES * PAIRS * self.pair_row
+        begins = np.arange(rows // self.step) * PIECES * PAIRS * self.pair_row
         sources = np.full(rows, missing, np.int64)
         if self.folded:
             ((weights, taps),) = self.taps
@@ -171,7 +171,7 @@ class AmxCuts(AmxBlocks):
             for weights, _ in self.taps:
                 by_channel = np.full((rows, len(weights)), missing, np.int32)
                 by_channel[: len(channels)] = channels * self._weight_strides[1] + weights
-                by_step = by_channel.reshape(rows // STEP, STEP, len(weights))
+                by_step = by_channel.reshape(rows // self.step, self.step, len(weights))
                 orders.append(by_step.transpose(0, 2, 1).ravel())
             products = np.concatenate(orders)
             steps = np.concatenate([(begins[:, None] + taps).ravel() for _, taps in self.taps])
@@ -210,19 +210,10 @@ class AmxCuts(AmxBlocks):
         """A convolution's record, and what the program needs beside it."""
         known, way = super().record, self.blocking
         tables = self.more_tables
-        slack = 2 * _LINE + _LINE  # tiles read beyond the last position
-        sizes = {
-            "pieces": self.pieces + slack,
-            "made": MADE,
-            "sums": self.sums_bytes,
-            "chosen": _LINE,
-            "has_tiny": _LINE,
-            "filters": self.segment * STEP_BYTES if self.splits else 0,
-        }
         # What the panel may be read beyond its end, as `width` says.
         places, place = {}, Record(*known.tolist()).panel_bytes
         place += up(self.pair_row, _LINE)
-        for name, size in sizes.items():
+        for name, size in self.scratch_sizes.items():
             places[name] = place
             place += up(size, _LINE)
         told = Pieces(
@@ -239,14 +230,27 @@ class AmxCuts(AmxBlocks):
             pair_row=self.pair_row,
             width=self.width,
             weights=self._packing_record.ctypes.data if self.splits else 0,
-            head=self._head,
+            head=self.head,
             **self.told_of_phases,
         )
         known[Record._fields.index("scratch_bytes")] = place
         return np.concatenate([known, np.array(told, np.int64)])
 
     @property
-    def _head(self) -> int:
+    def scratch_sizes(self) -> dict[str, int]:
+        """Bytes of the parts of a thread's scratch, as `Pieces` names them."""
+        slack = 2 * _LINE + _LINE  # tiles read beyond the last position
+        return {
+            "pieces": self.pieces + slack,
+            "made": MADE,
+            "sums": self.sums_bytes,
+            "chosen": _LINE,
+            "has_tiny": _LINE,
+            "filters": self.segment * STEP_BYTES if self.splits else 0,
+        }
+
+    @property
+    def head(self) -> int:
         """Bytes before the pieces of packed weights: a number for each block of filters."""
         return up(8 * self.spec.groups * self.blocking.filter_blocks, _LINE)
 
@@ -282,7 +286,7 @@ class AmxCuts(AmxBlocks):
         if self.splits:
             return weight
         blocks = self.spec.groups * self.blocking.filter_blocks
-        size = self._head + blocks * self.steps * STEP_BYTES
+        size = self.head + blocks * self.steps * STEP_BYTES
         packed = memory.row(size // _FLOAT, self.number)
         record = self._packing_record.copy()
         record[0], record[1] = memory.address_of(weight), memory.address_of(packed)
@@ -304,7 +308,7 @@ class AmxCuts(AmxBlocks):
             of_filter=of_filter,
             in_order=in_order // STEP,
             ahead=2 if self.folded or problem.taps == 1 else problem.taps + 1,
-            head=self._head,
+            head=self.head,
             rows=self.more_tables["rows"].ctypes.data,
         )
         return np.array(told, np.int64)

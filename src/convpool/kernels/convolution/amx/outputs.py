@@ -38,7 +38,7 @@ ENTRY = 32
 @cache
 def finishing(number: Any, planar: bool) -> Any:
     """Return the function that finishes 16 filters and 16 positions."""
-    write = _writing(number, planar)
+    write = writing(number, planar)
 
     @block
     def finish(record, unit, memory, waiting, quarter):
@@ -72,7 +72,8 @@ def finishing(number: Any, planar: bool) -> Any:
 
 
 @cache
-def _writing(number: Any, planar: bool) -> Any:
+def writing(number: Any, planar: bool) -> Any:
+    """Return the function that stores outputs."""
     item = np.dtype(number).itemsize
 
     @block

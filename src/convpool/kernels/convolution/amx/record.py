@@ -58,3 +58,5 @@ class Pieces(NamedTuple):
     """Address of the `Weights` by which they are split, if they weren't; else 0."""
     head: int = 0
     """Bytes before the pieces of packed weights."""
+    scales: int = 0
+    """Of positions, where digits are multiplied."""

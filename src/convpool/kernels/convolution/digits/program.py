@@ -1,0 +1,139 @@
+"""The program: a block's pixels as digits, multiplied with block after block of filters."""
+
+# Compiled by Numba, which infers the types.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from convpool.kernels.amx import (
+    ROWS,
+    TILE,
+    add_digits,
+    clear_sums,
+    configure,
+    release,
+    store_sums,
+)
+from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, writing
+from convpool.kernels.convolution.amx.program import tiles_of
+from convpool.kernels.convolution.amx.record import Pieces
+from convpool.kernels.convolution.amx.weights import STEP_BYTES
+from convpool.kernels.convolution.digits.pixels import reading
+from convpool.kernels.convolution.digits.weights import SCALES
+from convpool.kernels.convolution.forward import place_of
+from convpool.kernels.convolution.record import Record
+from convpool.kernels.digits import joined_sums
+from convpool.kernels.jit import Program, block
+from convpool.kernels.rows import fields, load_number, store_number
+
+_RECORD = 8 * len(Record._fields)
+_ROW = 128  # bytes of a filter's sums
+ORDERS = 3 * MADE
+"""Bytes of the sums of 32 filters and 32 positions, for each order of digits."""
+
+
+@cache
+def program(number: Any, lanes: int) -> Program:
+    """Return the program for planes that lie as they are to be split."""
+    read, finish = reading(number, lanes), finishing(number)
+    smallest, smaller, largest = summing(2), summing(1), summing(0)
+
+    def convolve(record, unit, thread):
+        """Make one block of the output, for the unit's blocks of filters."""
+        plan = fields(record, Record)
+        more = fields(record + _RECORD, Pieces)
+        image, group, _, first, end, _, _ = place_of(record, unit)
+        memory = plan.scratch + thread * plan.scratch_bytes
+        wild = read(record, unit, memory)
+        waiting, tiles, half = (-1, 0, 0), tiles_of(record, unit), 0
+        for number_of_block in range(first, end):
+            is_last = number_of_block + 1 == plan.filter_blocks
+            if number_of_block == first or is_last:
+                configure(more.shapes + 64 * is_last)
+            packed = group * plan.filter_blocks + number_of_block
+            wild |= load_number(np.int64, plan.packed + 8 * packed) != 0
+            weights = plan.packed + more.head + SCALES
+            weights += packed * (SCALES + more.number_of_steps * STEP_BYTES)
+            for tile in range(0, tiles, 2):
+                # Sums are finished while others are made, which takes other units of the CPU.
+                target = memory + more.made + half * ORDERS
+                smallest(record, memory, weights, (tile, tiles), target + 2 * MADE)
+                finish(record, unit, memory, waiting, 0)
+                finish(record, unit, memory, waiting, 1)
+                smaller(record, memory, weights, (tile, tiles), target + MADE)
+                finish(record, unit, memory, waiting, 2)
+                largest(record, memory, weights, (tile, tiles), target)
+                finish(record, unit, memory, waiting, 3)
+                waiting, half = (tile, number_of_block, half), 1 - half
+        for quarter in range(4):
+            finish(record, unit, memory, waiting, quarter)
+        if wild:
+            store_number(np.int64(1), more.spoiled + image * 8)
+        release()
+
+    return Program(convolve, variant=f"digits-{number.__name__}")
+
+
+@cache
+def summing(order: int) -> Any:
+    """Return the function that multiplies digits whose numbers add up to `order`."""
+
+    @block
+    def add(record, memory, weights, tiles, target):
+        """Leave sums of 32 filters and 32 pixels, or the last 16, in memory."""
+        more = fields(record + _RECORD, Pieces)
+        tile, count = tiles
+        entry = more.tiles + tile * ENTRY
+        is_whole = tile + 1 < count
+        pixels = memory + more.pieces + load_number(np.int64, entry)
+        others = memory + more.pieces + load_number(np.int64, entry + is_whole * ENTRY)
+        row = more.pair_row
+        clear_sums()
+        for step in range(more.number_of_steps):
+            place = load_number(np.int64, more.steps + step * 8)
+            filters = weights + step * STEP_BYTES
+            one, other = pixels + place, others + place
+            if is_whole:
+                add_digits(filters, filters + TILE, 64, 2 * TILE, one, other, row, 2, order)
+            else:
+                add_digits(filters, filters + TILE, 64, 2 * TILE, one, other, row, 1, order)
+        store_sums(target, target + 2 * TILE)
+
+    return add
+
+
+@cache
+def finishing(number: Any) -> Any:
+    """Return the function that finishes 16 filters and 16 positions."""
+    write = writing(number, True)
+
+    @block
+    def finish(record, unit, memory, waiting, quarter):
+        """Make outputs of the sums of all orders, and store them.
+
+        The arguments:
+            record, unit, memory: the program's, and the thread's scratch.
+            waiting: number of the first 16 of 32 positions, or -1 for none; of the block of
+                filters; and in which of two places the sums are.
+            quarter: of the sums of 32 filters and 32 positions.
+        """
+        plan = fields(record, Record)
+        more = fields(record + _RECORD, Pieces)
+        pair, number_of_block, place = waiting
+        tile, half = pair + quarter // 2, quarter % 2
+        k = (2 * number_of_block + half) * ROWS
+        if pair < 0 or k >= plan.filters or tile >= more.number_of_tiles:
+            return
+        _, group, _, _, _, _, _ = place_of(record, unit)
+        packed = group * plan.filter_blocks + number_of_block
+        rows = plan.packed + more.head + packed * (SCALES + more.number_of_steps * STEP_BYTES)
+        rows += half * ROWS * 4
+        columns = memory + more.scales + load_number(np.int64, more.tiles + tile * ENTRY)
+        sums = memory + more.made + place * ORDERS + half * 2 * TILE + quarter // 2 * 64
+        vectors = joined_sums(sums, _ROW, MADE, columns, rows, ROWS)
+        write(record, unit, memory, vectors, tile, k, 0)
+
+    return finish
