@@ -58,7 +58,7 @@ class DigitCuts(AmxCuts):
     @property
     def scratch_sizes(self) -> dict[str, int]:
         """Bytes of the parts of a thread's scratch."""
-        sizes = {**super().scratch_sizes, "made": 2 * ORDERS, "scales": 2 * self.pair_row}
+        sizes = {**super().scratch_sizes, "made": ORDERS, "scales": 2 * self.pair_row}
         return {**sizes, "pieces": self.pieces + 3 * _LINE}
 
     @property

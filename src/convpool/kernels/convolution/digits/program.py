@@ -39,7 +39,7 @@ ORDERS = 3 * MADE
 def program(number: Any, lanes: int) -> Program:
     """Return the program for planes that lie as they are to be split."""
     read, finish = reading(number, lanes), finishing(number)
-    smallest, smaller, largest = summing(2), summing(1), summing(0)
+    add_smallest, add_smaller, add_largest = summing(2), summing(1), summing(0)
 
     def convolve(record, unit, thread):
         """Make one block of the output, for the unit's blocks of filters."""
@@ -48,7 +48,7 @@ def program(number: Any, lanes: int) -> Program:
         image, group, _, first, end, _, _ = place_of(record, unit)
         memory = plan.scratch + thread * plan.scratch_bytes
         wild = read(record, unit, memory)
-        waiting, tiles, half = (-1, 0, 0), tiles_of(record, unit), 0
+        waiting, tiles, made = (-1, 0), tiles_of(record, unit), memory + more.made
         for number_of_block in range(first, end):
             is_last = number_of_block + 1 == plan.filter_blocks
             if number_of_block == first or is_last:
@@ -58,16 +58,16 @@ def program(number: Any, lanes: int) -> Program:
             weights = plan.packed + more.head + SCALES
             weights += packed * (SCALES + more.number_of_steps * STEP_BYTES)
             for tile in range(0, tiles, 2):
-                # Sums are finished while others are made, which takes other units of the CPU.
-                target = memory + more.made + half * ORDERS
-                smallest(record, memory, weights, (tile, tiles), target + 2 * MADE)
-                finish(record, unit, memory, waiting, 0)
-                finish(record, unit, memory, waiting, 1)
-                smaller(record, memory, weights, (tile, tiles), target + MADE)
-                finish(record, unit, memory, waiting, 2)
-                largest(record, memory, weights, (tile, tiles), target)
-                finish(record, unit, memory, waiting, 3)
-                waiting, half = (tile, number_of_block, half), 1 - half
+                add_smallest(record, memory, weights, (tile, tiles))
+                # Meanwhile earlier sums are finished, by other units of the CPU.
+                for quarter in range(4):
+                    finish(record, unit, memory, waiting, quarter)
+                store_sums(made + 2 * MADE, made + 2 * MADE + 2 * TILE)
+                add_smaller(record, memory, weights, (tile, tiles))
+                store_sums(made + MADE, made + MADE + 2 * TILE)
+                add_largest(record, memory, weights, (tile, tiles))
+                store_sums(made, made + 2 * TILE)
+                waiting = tile, number_of_block
         for quarter in range(4):
             finish(record, unit, memory, waiting, quarter)
         if wild:
@@ -82,8 +82,8 @@ def summing(order: int) -> Any:
     """Return the function that multiplies digits whose numbers add up to `order`."""
 
     @block
-    def add(record, memory, weights, tiles, target):
-        """Leave sums of 32 filters and 32 pixels, or the last 16, in memory."""
+    def add(record, memory, weights, tiles):
+        """Leave sums of 32 filters and 32 pixels, or the last 16, in the registers."""
         more = fields(record + _RECORD, Pieces)
         tile, count = tiles
         entry = more.tiles + tile * ENTRY
@@ -100,7 +100,6 @@ def summing(order: int) -> Any:
                 add_digits(filters, filters + TILE, 64, 2 * TILE, one, other, row, 2, order)
             else:
                 add_digits(filters, filters + TILE, 64, 2 * TILE, one, other, row, 1, order)
-        store_sums(target, target + 2 * TILE)
 
     return add
 
@@ -116,13 +115,13 @@ def finishing(number: Any) -> Any:
 
         The arguments:
             record, unit, memory: the program's, and the thread's scratch.
-            waiting: number of the first 16 of 32 positions, or -1 for none; of the block of
-                filters; and in which of two places the sums are.
+            waiting: number of the first 16 of 32 positions, or -1 for none, and of the block of
+                filters.
             quarter: of the sums of 32 filters and 32 positions.
         """
         plan = fields(record, Record)
         more = fields(record + _RECORD, Pieces)
-        pair, number_of_block, place = waiting
+        pair, number_of_block = waiting
         tile, half = pair + quarter // 2, quarter % 2
         k = (2 * number_of_block + half) * ROWS
         if pair < 0 or k >= plan.filters or tile >= more.number_of_tiles:
@@ -132,7 +131,7 @@ def finishing(number: Any) -> Any:
         rows = plan.packed + more.head + packed * (SCALES + more.number_of_steps * STEP_BYTES)
         rows += half * ROWS * 4
         columns = memory + more.scales + load_number(np.int64, more.tiles + tile * ENTRY)
-        sums = memory + more.made + place * ORDERS + half * 2 * TILE + quarter // 2 * 64
+        sums = memory + more.made + half * 2 * TILE + quarter // 2 * 64
         vectors = joined_sums(sums, _ROW, MADE, columns, rows, ROWS)
         write(record, unit, memory, vectors, tile, k, 0)
 
