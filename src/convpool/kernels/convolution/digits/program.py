@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from convpool.kernels.amx import (
-    ROWS,
     TILE,
     add_digits,
     clear_sums,
@@ -17,20 +16,19 @@ from convpool.kernels.amx import (
     release,
     store_sums,
 )
-from convpool.kernels.convolution.amx.outputs import ENTRY, MADE, writing
+from convpool.kernels.convolution.amx.outputs import ENTRY, MADE
 from convpool.kernels.convolution.amx.program import tiles_of
 from convpool.kernels.convolution.amx.record import Pieces
 from convpool.kernels.convolution.amx.weights import STEP_BYTES
+from convpool.kernels.convolution.digits.outputs import finishing
 from convpool.kernels.convolution.digits.pixels import reading
 from convpool.kernels.convolution.digits.weights import SCALES
 from convpool.kernels.convolution.forward import place_of
 from convpool.kernels.convolution.record import Record
-from convpool.kernels.digits import joined_sums
 from convpool.kernels.jit import Program, block
 from convpool.kernels.rows import fields, load_number, store_number
 
 _RECORD = 8 * len(Record._fields)
-_ROW = 128  # bytes of a filter's sums
 ORDERS = 3 * MADE
 """Bytes of the sums of 32 filters and 32 positions, for each order of digits."""
 
@@ -48,7 +46,8 @@ def program(number: Any, lanes: int) -> Program:
         image, group, _, first, end, _, _ = place_of(record, unit)
         memory = plan.scratch + thread * plan.scratch_bytes
         wild = read(record, unit, memory)
-        waiting, tiles, made = (-1, 0), tiles_of(record, unit), memory + more.made
+        tiles, made = tiles_of(record, unit), memory + more.made
+        waiting = -1, 0, np.intp(0)
         for number_of_block in range(first, end):
             is_last = number_of_block + 1 == plan.filter_blocks
             if number_of_block == first or is_last:
@@ -67,7 +66,7 @@ def program(number: Any, lanes: int) -> Program:
                 store_sums(made + MADE, made + MADE + 2 * TILE)
                 add_largest(record, memory, weights, (tile, tiles))
                 store_sums(made, made + 2 * TILE)
-                waiting = tile, number_of_block
+                waiting = tile, number_of_block, weights - SCALES
         for quarter in range(4):
             finish(record, unit, memory, waiting, quarter)
         if wild:
@@ -104,35 +103,3 @@ def summing(order: int) -> Any:
     return add
 
 
-@cache
-def finishing(number: Any) -> Any:
-    """Return the function that finishes 16 filters and 16 positions."""
-    write = writing(number, True)
-
-    @block
-    def finish(record, unit, memory, waiting, quarter):
-        """Make outputs of the sums of all orders, and store them.
-
-        The arguments:
-            record, unit, memory: the program's, and the thread's scratch.
-            waiting: number of the first 16 of 32 positions, or -1 for none, and of the block of
-                filters.
-            quarter: of the sums of 32 filters and 32 positions.
-        """
-        plan = fields(record, Record)
-        more = fields(record + _RECORD, Pieces)
-        pair, number_of_block = waiting
-        tile, half = pair + quarter // 2, quarter % 2
-        k = (2 * number_of_block + half) * ROWS
-        if pair < 0 or k >= plan.filters or tile >= more.number_of_tiles:
-            return
-        _, group, _, _, _, _, _ = place_of(record, unit)
-        packed = group * plan.filter_blocks + number_of_block
-        rows = plan.packed + more.head + packed * (SCALES + more.number_of_steps * STEP_BYTES)
-        rows += half * ROWS * 4
-        columns = memory + more.scales + load_number(np.int64, more.tiles + tile * ENTRY)
-        sums = memory + more.made + half * 2 * TILE + quarter // 2 * 64
-        vectors = joined_sums(sums, _ROW, MADE, columns, rows, ROWS)
-        write(record, unit, memory, vectors, tile, k, 0)
-
-    return finish
