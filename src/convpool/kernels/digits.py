@@ -10,7 +10,6 @@ uses them all. Of the nine products of two numbers' digits six are taken: what i
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from convpool.kernels.rows import emit_load

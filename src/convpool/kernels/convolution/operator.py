@@ -115,7 +115,10 @@ class Convolution:
         cuts = digits.DigitCuts.of(tiled)
         if cuts is None:
             return
-        for kept, others in ((True, self._tiled), (False, self._tiled if self._packs_tiled else {})):
+        for kept, others in (
+            (True, self._tiled),
+            (False, self._tiled if self._packs_tiled else {}),
+        ):
             images = 0 if kept else winograd.IMAGES
             least = others[True].cost(images) if others else inf
             if cuts.pays(packs=not kept) and cuts.cost(images) < least:
@@ -309,13 +312,15 @@ class Convolution:
             return [self._tapwise]
         is_strict = get_precision() == STRICT
         is_short = bool(self._short) and (kept or self._packs_short) and not is_strict
-        is_tiled = self._tiled and (kept or self._packs_tiled or is_strict or is_short)
-        ways = [(self._strict if is_strict or is_short or is_tiled else self._cuts)[planar]]
+        in_digits = planar and in_rows and kept in self._digits and not is_strict
+        strictly = is_strict or is_short or in_digits
+        is_tiled = self._tiled and (kept or self._packs_tiled or strictly)
+        ways = [(self._strict if strictly or is_tiled else self._cuts)[planar]]
         if is_tiled:
-            ways.insert(0, (self._strict_tiled if is_strict or is_short else self._tiled)[planar])
+            ways.insert(0, (self._strict_tiled if strictly else self._tiled)[planar])
         if is_short:
             ways.insert(0, self._short[planar])
-        if planar and in_rows and not is_strict and kept in self._digits:
+        if in_digits:
             ways.insert(0, self._digits[kept])
         return ways
 

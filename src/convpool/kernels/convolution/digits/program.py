@@ -101,5 +101,3 @@ def summing(order: int) -> Any:
                 add_digits(filters, filters + TILE, 64, 2 * TILE, one, other, row, 1, order)
 
     return add
-
-
