@@ -1,7 +1,7 @@
 """How convolutions of float32 may be computed: fast, or as exactly as one product after the other.
 
 "fast" allows short convolutions with few products (Winograd's), whose rounding errors are some five
-times larger; "strict" doesn't. The choice belongs to the running context: a thread, or a task.
+times larger, and numbers that share a scale; "strict" doesn't. The choice belongs to the running context: a thread, or a task.
 """
 
 import os
@@ -23,9 +23,10 @@ def precision(mode: str) -> AbstractContextManager[None]:
     """Return a context in which convolutions are computed with a precision.
 
     Args:
-        mode: "fast": a float32 convolution of 3x3 taps and stride 1 may take short convolutions
-            (errors up to 1e-5 of the output's root mean square, measured on normal numbers and up
-            to 512 channels). "strict": all products are summed (about 1.5e-6), by functions as by
+        mode: "fast": a float32 convolution of 3x3 taps and stride 1 may take short convolutions,
+            and one of 1x1 integers that share a scale by position and by filter (errors up to 1e-5
+            of the output's root mean square, measured on normal numbers and up to 512 channels).
+            "strict": all products are summed (about 1.5e-6), by functions as by
             bound layers, to the same bits. All others are computed alike in both.
 
     Raises:

@@ -106,7 +106,8 @@ def store_quads(_context, one, _two, _three, _four, _factor, _address, _digit):
         *numbers, factor, address, distance = values
         given = [_bytes(builder, vector, number, factor) for number in numbers]
         lanes = vector.lanes
-        upper, lower = [], []
+        upper: list[ir.Value] = []
+        lower: list[ir.Value] = []
         for two in (given[:2], given[2:]):
             for found, bytes_of_two in ((upper, (2, 1)), (lower, (0, 0))):
                 order = [
@@ -115,12 +116,12 @@ def store_quads(_context, one, _two, _three, _four, _factor, _address, _digit):
                     for byte in bytes_of_two
                     for number in range(2)
                 ]
-                found.append(_halves(builder, _of_two(builder, *two, order)))
+                found.append(_halves(builder, _of_two(builder, two, order)))
         for digit, (words, half) in enumerate(((upper, 0), (upper, 1), (lower, 0))):
             order = [
                 2 * (lane + lanes * number) + half for lane in range(lanes) for number in range(2)
             ]
-            _store(builder, _of_two(builder, *words, order), address, distance, digit)
+            _store(builder, _of_two(builder, words, order), address, distance, digit)
         return context.get_dummy_value()
 
     return types.void(*(one,) * 5, types.intp, types.intp), generate
@@ -138,10 +139,9 @@ def store_row_of_digits(_context, one, _two, _three, _four, _factor, _address, _
         for digit, byte in enumerate((2, 1, 0)):
             chosen = [shuffle(builder, each, range(byte, count, 4)) for each in given]
             halves = [
-                _of_two(builder, *pair, range(2 * vector.lanes))
-                for pair in (chosen[:2], chosen[2:])
+                _of_two(builder, pair, range(2 * vector.lanes)) for pair in (chosen[:2], chosen[2:])
             ]
-            _store(builder, _of_two(builder, *halves, range(count)), address, distance, digit)
+            _store(builder, _of_two(builder, halves, range(count)), address, distance, digit)
         return context.get_dummy_value()
 
     return types.void(*(one,) * 5, types.intp, types.intp), generate
@@ -199,8 +199,9 @@ def _halves(builder, value):
     return builder.bitcast(value, ir.VectorType(ir.IntType(16), value.type.count // 2))
 
 
-def _of_two(builder, one, other, places):
+def _of_two(builder, two, places):
     """Return lanes of two vectors, those of the second counted after those of the first."""
+    one, other = two
     return builder.shuffle_vector(one, other, constants(places))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convpool import bind, precision
+from convpool import precision
 from convpool.kernels import amx
 from convpool.kernels.convolution.digits.cuts import DigitCuts
 from convpool.kernels.convolution.operator import Convolution
@@ -39,9 +39,9 @@ BOUND = 5e-6
 @pytest.fixture(autouse=True)
 def always() -> Iterator[None]:
     """Digits for all layers, also where others are faster."""
-    with patch.object(DigitCuts, "pays", lambda *_, **__: True):
-        with patch.object(DigitCuts, "cost", lambda *_: 0.0):
-            yield
+    pays = patch.object(DigitCuts, "pays", lambda *_, **__: True)
+    with pays, patch.object(DigitCuts, "cost", lambda *_: 0.0):
+        yield
 
 
 def case_of(name: str) -> Case:
@@ -163,7 +163,8 @@ def test_random_layers(
     spec = Conv2dSpec(channels, filters, 1, bias=bias)
     images = noise((1, channels, *plane)) * np.float32(scale)
     added = noise((filters,)) if bias else None
-    check(*(lambda case: (case, case.run()))(Case(spec, images, noise(spec.weight_shape), added)))
+    case = Case(spec, images, noise(spec.weight_shape), added)
+    check(case, case.run())
 
 
 def test_wide_layers_take_it_in_fast_precision() -> None:
@@ -174,9 +175,8 @@ def test_wide_layers_take_it_in_fast_precision() -> None:
             (Conv2dSpec(256, 256, 1, 2), (14, 14), False),
             (Conv2dSpec(256, 256, 1, padding=1), (14, 14), False),
         ):
-            bound = bind(spec, noise(spec.weight_shape), noise((spec.out_channels,)))
             images = noise((1, spec.in_channels, *plane))
-            operator = Convolution(Case(spec, images, bound._weight, None).request)
+            operator = Convolution(Case(spec, images, noise(spec.weight_shape), None).request)
             assert bool(operator._digits) == takes
             assert ("digits" in operator.way) == takes
             with precision("strict"):

@@ -97,11 +97,11 @@ class DigitCuts(AmxCuts):
         """What no other order has."""
         return -2, 0
 
-    def at_once(self, batch: int) -> "DigitCuts":
+    def at_once(self, _batch: int) -> "DigitCuts":
         """Return the cuts for weights of one call: these."""
         return self
 
-    def _program(self, reading: int) -> Program:
+    def _program(self, _reading: int) -> Program:
         return program(self.number, self.machine.vector // _FLOAT)
 
     def pack(self, weight: Array) -> Array:

@@ -25,6 +25,35 @@ _FOUR = 4
 @cache
 def reading(number: Any, lanes: int) -> Any:
     """Return the function that turns a unit's positions into digits."""
+    measure, split = measuring(number, lanes), splitting(number, lanes)
+
+    @block
+    def read(record, unit, memory):
+        """Leave scales and digits in memory; return whether a position's size isn't trusted."""
+        plan = fields(record, Record)
+        more = fields(record + _RECORD, Pieces)
+        image, group, _, _, _, _, column = place_of(record, unit)
+        source = plan.images + image * plan.image_stride + column * 4
+        source += group * plan.channels * plan.channel_stride
+        width = min(plan.columns, plan.out_width - column)
+        made = memory + more.scales
+        factors = made + more.pair_row
+        widths = width, more.width
+        wild = measure(source, plan.channels, plan.channel_stride, widths, made, factors)
+        for quad in range(more.rows // _FOUR):
+            steps, place = divmod(quad, PAIRS)
+            there = memory + more.pieces + (steps * PIECES * PAIRS + place) * more.pair_row
+            left = plan.channels - _FOUR * quad
+            begin = source + _FOUR * quad * plan.channel_stride
+            split(begin, plan.channel_stride, left, widths, factors, there, PAIRS * more.pair_row)
+        return wild
+
+    return read
+
+
+@cache
+def measuring(number: Any, lanes: int) -> Any:
+    """Return the function that finds the scales of positions."""
 
     @block
     def measure(source, channels, stride, widths, made, factors):
@@ -62,6 +91,13 @@ def reading(number: Any, lanes: int) -> Any:
             store(factor, factors + 4 * x)
         return wild
 
+    return measure
+
+
+@cache
+def splitting(number: Any, lanes: int) -> Any:
+    """Return the function that makes digits of four channels."""
+
     @block
     def split(source, stride, channels, widths, factors, target, distance):
         """Leave the digits of four channels in memory, or zeros for those that aren't there."""
@@ -85,25 +121,4 @@ def reading(number: Any, lanes: int) -> Any:
             d = load_row(number, four + i, x, fourth, lanes, SUM)
             store_quads(a, b, c, d, load(number, factors + i, lanes), target + i, distance)
 
-    @block
-    def read(record, unit, memory):
-        """Leave scales and digits in memory; return whether a position's size isn't trusted."""
-        plan = fields(record, Record)
-        more = fields(record + _RECORD, Pieces)
-        image, group, _, _, _, _, column = place_of(record, unit)
-        source = plan.images + image * plan.image_stride + column * 4
-        source += group * plan.channels * plan.channel_stride
-        width = min(plan.columns, plan.out_width - column)
-        made = memory + more.scales
-        factors = made + more.pair_row
-        widths = width, more.width
-        wild = measure(source, plan.channels, plan.channel_stride, widths, made, factors)
-        for quad in range(more.rows // _FOUR):
-            steps, place = divmod(quad, PAIRS)
-            there = memory + more.pieces + (steps * PIECES * PAIRS + place) * more.pair_row
-            left = plan.channels - _FOUR * quad
-            begin = source + _FOUR * quad * plan.channel_stride
-            split(begin, plan.channel_stride, left, widths, factors, there, PAIRS * more.pair_row)
-        return wild
-
-    return read
+    return split

@@ -61,14 +61,13 @@ def program(number: Any) -> Program:
             store_number(number(first_lane(scale) * number(_UNIT)), target + 4 * k)
             there = target + SCALES + k // ROWS * TILE + k % ROWS * 64
             for x in range(0, plan.steps * STEP, STEP):
-                here = source + 4 * x
-                one = load_row(number, here, x, channels, _LANES, SUM)
-                x, here = x + _LANES, here + 64
-                two = load_row(number, here, x, channels, _LANES, SUM)
-                x, here = x + _LANES, here + 64
-                three = load_row(number, here, x, channels, _LANES, SUM)
-                x, here = x + _LANES, here + 64
-                four = load_row(number, here, x, channels, _LANES, SUM)
+                one = load_row(number, source + 4 * x, x, channels, _LANES, SUM)
+                i = x + _LANES
+                two = load_row(number, source + 4 * i, i, channels, _LANES, SUM)
+                i = x + 2 * _LANES
+                three = load_row(number, source + 4 * i, i, channels, _LANES, SUM)
+                i = x + 3 * _LANES
+                four = load_row(number, source + 4 * i, i, channels, _LANES, SUM)
                 store_row_of_digits(one, two, three, four, factor, there, 2 * TILE)
                 there += STEP_BYTES
             source += plan.of_filter
