@@ -70,7 +70,9 @@ class Convolution(NamedTuple):
         """Whether its gradient needs what it makes."""
         return False
 
-    def forward(self, images: list[Array], parameters: list[Array]) -> tuple[Array, Any]:
+    def forward(
+        self, images: list[Array], parameters: list[Array], _: list[Array]
+    ) -> tuple[Array, Any]:
         """Return the images that it makes, and what it remembers."""
         bias = None if self.bias is None else parameters[self.bias]
         arrays = images[self.input], parameters[self.weight], bias
@@ -107,7 +109,9 @@ class Norm(NamedTuple):
     weight: int
     bias: int
     eps: float
-    running: tuple[Array, Array, float] | None
+    running: int
+    """Where the running mean is among the running numbers; the variance comes after it."""
+    momentum: float
     rectifies: bool
 
     @property
@@ -129,12 +133,15 @@ class Norm(NamedTuple):
     def _after(self) -> int:
         return int(self.rectifies) + (self.residual is not None)
 
-    def forward(self, images: list[Array], parameters: list[Array]) -> tuple[Array, Any]:
+    def forward(
+        self, images: list[Array], parameters: list[Array], running: list[Array]
+    ) -> tuple[Array, Any]:
         """Return the images that it makes, and the moments."""
         own, *added = (images[number] for number in self.read)
         moments = np.empty((2, own.shape[1]))
         learnt = parameters[self.weight], parameters[self.bias]
-        rest = self.eps, moments, self.running, self._after, *added
+        mean, variance = running[self.running : self.running + 2]
+        rest = self.eps, moments, (mean, variance, self.momentum), self._after, *added
         return _kernels().normalize(own, *learnt, *rest), moments
 
     def backward(self, given: Array, known: Known, slopes: Slopes, number: int) -> None:
@@ -167,16 +174,16 @@ Step = Convolution | Norm
 class Segment(SingleLevel):
     """Steps that follow each other.
 
-    It is applied to them, to the numbers of the images that it returns, to the arrays of images and
-    parameters, to how many of these are images, and to their tensors.
+    It is applied to them; to the numbers of the images that it returns; to the arrays of images and
+    parameters, those of running numbers, and how many images there are; and to the tensors.
     """
 
     @staticmethod
     def forward(ctx: Any, steps: Sequence[Step], returned: Sequence[int], *rest: Any) -> Any:
         """Return the images with those numbers."""
-        arrays, given, *tensors = rest
+        (arrays, running, given), *tensors = rest
         images, parameters = arrays[:given], arrays[given:]
-        ctx.moments = _on_threads(_forward, steps, images, parameters)
+        ctx.moments = _on_threads(_forward, steps, images, parameters, running)
         ctx.steps, ctx.returned, ctx.given = steps, returned, given
         results = {number: from_numpy(images[number]) for number in returned}
         needed = {number for step in steps for number in step.read[:1] if number >= given}
@@ -216,15 +223,17 @@ class Segment(SingleLevel):
         return (*_NONE, *(None if slope is None else from_numpy(slope) for slope in found))
 
 
-_NONE = (None,) * 4
+_NONE = (None,) * 3
 """The gradients by what isn't a tensor."""
 
 
-def _forward(steps: Sequence[Step], images: list[Array], parameters: list[Array]) -> list[Any]:
+def _forward(
+    steps: Sequence[Step], images: list[Array], parameters: list[Array], running: list[Array]
+) -> list[Any]:
     """Add to the images what each step makes, and return what the steps remember."""
     moments = []
     for step in steps:
-        made, remembered = step.forward(images, parameters)
+        made, remembered = step.forward(images, parameters, running)
         images.append(made)
         moments.append(remembered)
     return moments

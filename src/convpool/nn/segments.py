@@ -89,6 +89,7 @@ class _Segment:
         self._read = [node for node in read if node not in own]
         self._numbers = {node: at for at, node in enumerate((*self._read, *nodes))}
         self._returned = [node for node in nodes if not node.users.keys() <= own]
+        self._returned_numbers = [self._numbers[node] for node in self._returned]
         self._fitting: dict[Hashable, bool] = {}
 
     def __call__(self, values: Values) -> None:
@@ -102,50 +103,54 @@ class _Segment:
 
     def _made(self, images: list[Any]) -> tuple[Tensor, ...] | None:
         """Return what is made by one call, or None if that mustn't be."""
-        if not all(_is_ready(module) for _, module in self._layers):
-            return None
-        tensors = images + [each for _, module in self._layers for each in _parameters(module)]
+        steps, tensors, followed = list[Step](), list(images), list[Any]()
+        counts = []
+        for node, module in self._layers:
+            if not _is_ready(module):
+                return None
+            own = module._parameters
+            place = len(tensors) - len(images)
+            if type(module) is Conv2d:
+                steps.append(self._convolution(node, module, place))
+            else:
+                steps.append(self._norm(node, module, place, len(followed)))
+                buffers = module._buffers
+                followed += buffers["running_mean"], buffers["running_var"]
+                counts.append(buffers["num_batches_tracked"])
+            tensors.append(own["weight"])
+            if own["bias"] is not None:
+                tensors.append(own["bias"])
         arrays, records = arrays_of(_FLOAT, *tensors)
-        followed = [each for _, module in self._layers for each in _running(module)]
         running, learns = arrays_of(_FLOAT, *followed)
         if arrays is None or running is None or learns or not records:
             return None
-        if not all(array.flags.c_contiguous for array in (*arrays, *running)):
-            return None
-        steps = self._steps(running)
+        for array in (*arrays, *running):
+            if not array.flags.c_contiguous:
+                return None
         if not self._fits(steps, arrays):
             return None
-        for _, module in self._layers:
-            if type(module) is BatchNorm2d and module.num_batches_tracked is not None:
-                module.num_batches_tracked.add_(1)
-        returned = [self._numbers[node] for node in self._returned]
-        made: tuple[Tensor, ...] = Segment.apply(steps, returned, arrays, len(images), *tensors)
+        for count in counts:
+            count.add_(1)
+        given = arrays, running, len(images)
+        made: tuple[Tensor, ...] = Segment.apply(steps, self._returned_numbers, given, *tensors)
         increment_version(followed)
         return made
 
-    def _steps(self, running: list[Any]) -> list[Step]:
-        """Return the steps, norms with arrays of the running numbers."""
-        steps: list[Step] = []
-        place, follows = 0, iter(running)
-        for node, module in self._layers:
-            own = self._numbers[node.args[0]]  # type: ignore[index]
-            if type(module) is Conv2d:
-                weight, bias = module.weight, module.bias
-                layer = module.stride, module.padding, module.dilation, module.groups
-                kind = *layer, module.padding_mode, bias is not None
-                calls = conv2d_calls(tuple(weight.shape), *kind)
-                at = None if bias is None else place + 1
-                steps.append(Convolution(calls, module.precision, own, place, at))
-                place += 1 + (bias is not None)
-            else:
-                added = node.kwargs.get("residual")
-                residual = None if added is None else self._numbers[added]  # type: ignore[index]
-                rectifies = bool(node.kwargs.get("rectifies"))
-                numbers = next(follows), next(follows), module.momentum
-                rest = module.eps, numbers, rectifies
-                steps.append(Norm(own, residual, place, place + 1, *rest))
-                place += 2
-        return steps
+    def _convolution(self, node: fx.Node, module: Any, place: int) -> Convolution:
+        """Return the step of a convolution whose parameters begin at a place."""
+        weight, bias = module._parameters["weight"], module._parameters["bias"]
+        layer = module.stride, module.padding, module.dilation, module.groups, module.padding_mode
+        calls = conv2d_calls(tuple(weight.shape), *layer, bias is not None)
+        own = self._numbers[node.args[0]]  # type: ignore[index]
+        return Convolution(calls, module.precision, own, place, None if bias is None else place + 1)
+
+    def _norm(self, node: fx.Node, module: Any, place: int, running: int) -> Norm:
+        """Return the step of a norm whose parameters, and running numbers, begin at a place."""
+        own, added = self._numbers[node.args[0]], node.kwargs.get("residual")  # type: ignore[index]
+        residual = None if added is None else self._numbers[added]  # type: ignore[index]
+        rectifies = bool(node.kwargs.get("rectifies"))
+        rest = module.eps, running, module.momentum, rectifies
+        return Norm(own, residual, place, place + 1, *rest)
 
     def _fits(self, steps: list[Step], arrays: list[Any]) -> bool:
         """Tell whether the shapes fit each other; if they don't, the modules say what is wrong."""
@@ -197,20 +202,15 @@ def _is_layer(model: fx.GraphModule, node: fx.Node) -> bool:
 
 def _is_ready(module: Any) -> bool:
     """Tell whether calling a module does now what a step would."""
-    if not is_plain(module) or not module._parameters.keys() >= {"weight", "bias"}:
+    own = module._parameters
+    if own.get("weight") is None or "bias" not in own or not is_plain(module):
         return False
     if type(module) is Conv2d:
-        return module.weight is not None
-    is_known = module.running_mean is not None and module.running_var is not None
-    has_count = module.num_batches_tracked is not None and module.momentum is not None
-    follows = is_known and has_count and module.track_running_stats
-    return type(module) is BatchNorm2d and module.training and follows and module.affine
+        return True
+    buffers = module._buffers
+    is_known = all([buffers.get(name) is not None for name in _RUNNING])
+    follows = is_known and module.track_running_stats and module.momentum is not None
+    return type(module) is BatchNorm2d and module.training and follows and own["bias"] is not None
 
 
-def _parameters(module: Any) -> list[Tensor]:
-    own = module._parameters["weight"], module._parameters["bias"]
-    return [each for each in own if each is not None]
-
-
-def _running(module: Any) -> list[Any]:
-    return [module.running_mean, module.running_var] if type(module) is BatchNorm2d else []
+_RUNNING = "running_mean", "running_var", "num_batches_tracked"
