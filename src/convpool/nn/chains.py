@@ -101,11 +101,8 @@ def called(traced: fx.GraphModule, node: fx.Node) -> Module | None:
 
 def has_hooks(module: Module) -> bool:
     """Tell whether something is to be called along with a module."""
-    own = module.__dict__  # in a third of the time that `getattr` takes
-    for name in _CALLED:
-        if own[name]:
-            return True
-    return False
+    own = module.__dict__
+    return any([own[name] for name in _CALLED])  # noqa: C419 (a generator takes twice as long)
 
 
 def is_plain(module: Module) -> bool:

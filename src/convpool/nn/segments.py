@@ -208,7 +208,7 @@ def _is_ready(module: Any) -> bool:
     if type(module) is Conv2d:
         return True
     buffers = module._buffers
-    is_known = all([buffers.get(name) is not None for name in _RUNNING])
+    is_known = None not in map(buffers.get, _RUNNING)
     follows = is_known and module.track_running_stats and module.momentum is not None
     return type(module) is BatchNorm2d and module.training and follows and own["bias"] is not None
 
