@@ -117,8 +117,7 @@ class _Call:
             record = self._record
             record[IMAGES], record[OUTPUT] = memory.address_of(images), output
             record[SCRATCH], record[PACKED] = rest, packed
-            if bias is not None:
-                self._bias[: len(bias)] = bias
+            self._bias[:-_LINE] = 0 if bias is None else bias
             record[RESIDUAL] = 0 if residual is None else memory.address_of(residual) - output
             self._flags.fill(0)
             run_all(self._steps)
