@@ -1,4 +1,4 @@
-"""Short convolutions by weights of one batch: bits are those of weights that are packed for many."""
+"""Short convolutions by weights of one batch: bits are those of weights packed for many."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
