@@ -122,7 +122,7 @@ class _Segment:
                 return None
         if not self._fits(steps, arrays):
             return None
-        norms = [module for _, module in self._layers if type(module) is BatchNorm2d]
+        norms: list[Any] = [module for _, module in self._layers if type(module) is BatchNorm2d]
         if norms:
             torch._foreach_add_([norm.num_batches_tracked for norm in norms], 1)
         given = arrays, running, len(images)
