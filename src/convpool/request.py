@@ -55,8 +55,11 @@ class ConvolutionOperator(Protocol):
         """How weights are laid out; what one operator packed, each with an equal packing takes."""
         ...
 
-    def pack(self, weight: Array, bias: Array | None) -> object:
-        """Return the weights and the bias as `run` takes them, in memory of their own."""
+    def pack(self, weight: Array, bias: Array | None, *, once: bool = False) -> object:
+        """Return the weights and the bias as `run` takes them, in memory of their own.
+
+        `once` says that they meet one batch, and don't change meanwhile.
+        """
         ...
 
     def run(

@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 (its usual name)
 
 import convpool
 from convpool import fuse
-from convpool.bridge.segments import Segment
+from convpool.bridge.segments import Padded, Segment
 from convpool.nn import segments
 from convpool.threads import MOST
 from tests.bridge.folding_nets import Net
@@ -66,7 +66,7 @@ def padded() -> nn.Module:
         return F.relu(self.norm2(y) + added) * 2 + y
 
     parts = {
-        "conv1": nn.Conv2d(3, 8, 3, padding=1),
+        "conv1": nn.Conv2d(3, 8, 3, padding=1, bias=False),  # whose gradient the norm would make 0
         "norm1": nn.BatchNorm2d(8),
         "conv2": nn.Conv2d(8, 12, 3, 2, 1),
         "norm2": nn.BatchNorm2d(12),
@@ -134,6 +134,38 @@ def test_is_pytorchs(make: Callable[[], nn.Module]) -> None:
         torch.testing.assert_close(one, other, rtol=2e-3, atol=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("shortcut", "inside"),
+    [
+        (lambda x: F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 4, 4)), True),
+        (lambda x: F.pad(x[:2, 1:5, 1:-2, 3:], (1, 2), "constant", None), True),
+        (lambda x: F.pad(x[:, 1:5, 1:-2, 3:], (1, 2, 3, 0)), True),
+        (lambda x: F.pad(x, (0, 1)), True),
+        (lambda x: F.pad(x, (0, 0)), True),
+        (lambda x: F.pad(x[:, :, ::2, ::2], (0, -1)), False),
+        (lambda x: F.pad(x[:, :, ::2, ::2], (1, 1, 1, 1), "reflect"), False),
+        (lambda x: F.pad(x[:, :, ::2, ::2], (1, 1), value=2), False),
+        (lambda x: F.pad(x[:, :, ::2, ::2], (1, 1)) + x[0, 0, 0, 0], True),
+        (lambda x: F.pad(x[..., ::2], (1, 1)), False),
+        (lambda x: F.pad(x[:, 0], (1, 1))[:, None].expand(-1, 8, -1, -1), False),
+    ],
+)
+def test_shortcuts_without_weights(shortcut: Callable[[Tensor], Tensor], inside: bool) -> None:
+    def function(self: Any, x: Tensor) -> Tensor:
+        x = F.relu(self.norm1(self.conv1(x)))
+        return self.conv2(shortcut(x)).square() + self.conv3(x).sum()
+
+    convs = [nn.Conv2d(inputs, 8, 3, padding=1) for inputs in (3, 8, 8)]
+    channels = shortcut(torch.zeros(6, 8, 12, 12)).shape[1]
+    convs[1] = nn.Conv2d(channels, 8, 3, padding=1)
+    parts = {f"conv{number}": conv for number, conv in enumerate(convs, 1)}
+    model = drawn(lambda: Net(function, norm1=nn.BatchNorm2d(8), **parts))
+    joined = fuse(model).model
+    with patch.object(Padded, "forward", autospec=True, side_effect=Padded.forward) as step:
+        check(joined)
+    assert step.call_count == inside
+
+
 def test_bits_dont_depend_on_threads() -> None:
     model, before = fuse(drawn(residual)).model, torch.get_num_threads()
     images, found = torch.randn(16, 3, 12, 12), []
@@ -163,13 +195,14 @@ def twice_derived(model: nn.Module) -> list[Tensor]:
     return [slope.detach(), *(each for each in gradients if each is not None)]
 
 
-def test_second_derivatives() -> None:
-    model = fuse(drawn(residual)).model
+@pytest.mark.parametrize(("make", "count"), [(residual, 2), (padded, 1)])
+def test_second_derivatives(make: Callable[[], nn.Module], count: int) -> None:
+    model = fuse(drawn(make)).model
     with patch.object(segments.FusedModel, "carried_out", return_value=None):
         expected = twice_derived(copy.deepcopy(model))
     with taken() as apply:
         found = twice_derived(model)
-    assert apply.call_count == 2
+    assert apply.call_count == count
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=2e-3, atol=1e-4)
 

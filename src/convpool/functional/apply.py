@@ -134,7 +134,7 @@ def convolve(
         return output
     images, apart = call.batch(ready(input)), (input, weight, bias)
     if often:
-        packed = operator.pack(fitting, added)
+        packed = operator.pack(fitting, added, once=True)
         output = call.carry_out(operator.run, (images, packed), out, apart)
     else:
         output = call.carry_out(operator, (images, fitting, added), out, apart)

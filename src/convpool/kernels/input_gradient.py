@@ -46,7 +46,7 @@ class InputGradient:
         # Gradients come in batches: what is packed for them is worth as much as for many calls.
         back = self._back
         if not self._repeats:
-            return back.run(met, back.pack(weight, None), out=out, residual=residual)
+            return back.run(met, back.pack(weight, None, once=True), out=out, residual=residual)
         met, weight = (array.astype(self._number, copy=False) for array in (met, weight))
         by_padded = back.run(met, back.pack(weight, None))
         spec = cast("Conv2dSpec", self._spec)

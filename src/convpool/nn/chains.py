@@ -101,7 +101,8 @@ def called(traced: fx.GraphModule, node: fx.Node) -> Module | None:
 
 def has_hooks(module: Module) -> bool:
     """Tell whether something is to be called along with a module."""
-    return any(getattr(module, name) for name in _CALLED)
+    own = module.__dict__
+    return any([own[name] for name in _CALLED])  # noqa: C419 (a generator takes twice as long)
 
 
 def is_plain(module: Module) -> bool:

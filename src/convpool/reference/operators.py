@@ -37,7 +37,13 @@ class ConvolutionDefinition(Definition):
         """Any operator of the layer takes what another one packed."""
         return "reference", self.request.spec, self.request.dtype
 
-    def pack(self, weight: Array, bias: Array | None) -> Packed:
+    def pack(
+        self,
+        weight: Array,
+        bias: Array | None,
+        *,
+        once: bool = False,  # noqa: ARG002 (others ask)
+    ) -> Packed:
         """Return copies."""
         return Packed(weight.copy(), None if bias is None else bias.copy())
 

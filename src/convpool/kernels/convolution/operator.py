@@ -18,6 +18,7 @@ from convpool.kernels.convolution.cuts import Cuts
 from convpool.kernels.convolution.depthwise import cuts as depthwise
 from convpool.kernels.convolution.digits import cuts as digits
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
+from convpool.kernels.convolution.packed import Ordered, Packed
 from convpool.kernels.convolution.panel import (
     BY_EVERY_FOURTH,
     BY_EVERY_SECOND,
@@ -32,6 +33,7 @@ from convpool.kernels.convolution.sequence import Step
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
 from convpool.kernels.convolution.winograd import cuts as winograd
+from convpool.kernels.convolution.winograd.fresh import FreshWeights
 from convpool.kernels.simd import registers
 from convpool.precisions import STRICT, get_precision
 from convpool.request import NO_ACTIVATION, ConvolutionOperator, Request
@@ -46,18 +48,6 @@ _NUMBERS: dict[str, type[np.number[Any]]] = {
     "float32": np.float32,
     "float64": np.float64,
 }
-
-
-Ordered = tuple[int, int, tuple[Array, Array]]
-"""Addresses of weights and bias, and the arrays that keep them alive."""
-
-
-class Packed:
-    """Weights and bias, with what the orders of the weights that were needed so far."""
-
-    def __init__(self, weight: Array, bias: Array | None, *, kept: bool) -> None:
-        self.weight, self.bias, self.kept = weight, bias, kept
-        self.orders: dict[Hashable, Ordered] = {}
 
 
 class Convolution:
@@ -129,6 +119,11 @@ class Convolution:
         return short.pays(packs=packs, tiled=tiled)
 
     @cached_property
+    def _fresh(self) -> FreshWeights:
+        """The calls of short convolutions by weights that meet one batch."""
+        return FreshWeights(self._short[True])
+
+    @cached_property
     def _strict(self) -> dict[bool, Cuts]:
         """The cuts whose short sums are cut too: a tenth slower, with errors half as large."""
         strict = replace(self._cuts[True].problem, strict=True)
@@ -164,9 +159,9 @@ class Convolution:
         """How planes are computed in the running context's precision, with packed weights."""
         return (self._planes or self._ways(planar=True, kept=True)[0]).way
 
-    def pack(self, weight: Array, bias: Array | None) -> Packed:
+    def pack(self, weight: Array, bias: Array | None, *, once: bool = False) -> Packed:
         """Return weights and bias, which are kept: they mustn't be changed as long as it lives."""
-        return Packed(weight, bias, kept=True)
+        return Packed(weight, bias, kept=True, once=once)
 
     def __call__(
         self, input: Array, weight: Array, bias: Array | None, *, out: Array | None = None
@@ -249,11 +244,16 @@ class Convolution:
         """Fill `out`, and return which images have to be done again."""
         images, reading = self._readable(input)
         batch = len(images)
+        threads = batch * self._products >= _WORTH_THREADS
+        if packed.once and activation is NO_ACTIVATION and cuts is self._short.get(True):
+            arrays = images, packed.weight, packed.bias, out, residual
+            done = self._fresh(arrays, reading, threads=threads)
+            if done is not None:
+                return done
         if not packed.kept:
             cuts = cuts.at_once(batch)
         program = cuts.program(reading)
         program.prepare()  # meanwhile, what packs weights is compiled
-        threads = batch * self._products >= _WORTH_THREADS
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
         scratch = memory.scratch(MOST * int(record[SCRATCH_BYTES]))
         distance = 0

@@ -112,8 +112,9 @@ class Record(NamedTuple):
 _SPOILED = len(Record._fields)
 SCRATCH_BYTES, SLOPE = map(Record._fields.index, ("scratch_bytes", "slope"))
 """Where a thread's scratch is told, and where the bits of the activation's two numbers lie."""
-IMAGES, OUTPUT, SCRATCH, RESIDUAL, SPOILED = 0, 1, 2, 5, _SPOILED
+IMAGES, OUTPUT, SCRATCH, PACKED, BIAS, RESIDUAL, SPOILED = *range(6), _SPOILED
 """Where a call's addresses are told, and how far the residual is from the output."""
+BATCH = Record._fields.index("batch")
 
 
 def _tell(told, record, images, output, scratch, known):  # type: ignore[no-untyped-def]  # compiled

@@ -87,7 +87,13 @@ class SmallConvolution:
             *(rows.before, columns.before, *spec.stride, *spec.dilation),
         )
 
-    def pack(self, weight: Array, bias: Array | None) -> Packed:
+    def pack(
+        self,
+        weight: Array,
+        bias: Array | None,
+        *,
+        once: bool = False,  # noqa: ARG002 (others ask)
+    ) -> Packed:
         """Return the arrays as the program takes them; they may be the same ones."""
         return np.ascontiguousarray(weight), None if bias is None else np.ascontiguousarray(bias)
 

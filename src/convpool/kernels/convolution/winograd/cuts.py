@@ -26,7 +26,13 @@ from convpool.kernels.convolution.winograd.blocks import (
     off_pages,
 )
 from convpool.kernels.convolution.winograd.matrices import STEP, STEP_OF_WEIGHTS
-from convpool.kernels.convolution.winograd.program import Weighing, program, weighing_program
+from convpool.kernels.convolution.winograd.program import (
+    TARGET,
+    WEIGHING_SCRATCH,
+    Weighing,
+    program,
+    weighing_program,
+)
 from convpool.kernels.convolution.winograd.record import HEAD, Tiles
 from convpool.kernels.jit import Program
 from convpool.threads import MOST
@@ -277,32 +283,58 @@ class WinogradCuts(SharingCuts):
     def pack(self, weight: Array) -> Array:
         """Return the weights, transformed."""
         weight = np.ascontiguousarray(weight, self.number)
-        order = self._packing_record.copy()
+        weigh, told, order, blocks = self.weighing()
         order[0] = memory.address_of(weight)
+        target = memory.row(self.packed_bytes // self.problem.itemsize, self.number)
+        target[: HEAD // self.problem.itemsize] = 0
+        scratch = memory.scratch(MOST * self.weighing_bytes)
+        told[TARGET], told[WEIGHING_SCRATCH] = map(memory.address_of, (target, scratch))
+        weigh(told, blocks, threads=self.packed_bytes > 1 << 18)
+        memory.give_back(scratch)
+        return target
+
+    def weighing(self) -> tuple[Program, Array, Array, int]:
+        """Return what transforms weights, its record, a `Packing` in that, and its units.
+
+        To be told are the first number of the `Packing`, and in the record target and scratch.
+        """
+        order = self._packing_record.copy()
         way, tiling, item = self.blocking, self.tiling, self.problem.itemsize
-        blocks = self.spec.groups * way.filter_blocks
-        size = blocks * self.tiling.points**2 * tiling.weights_plane
-        target = memory.row((HEAD + size) // item + LINE, self.number)
-        target[: HEAD // item] = 0
-        in_order = self.problem.taps * self.problem.channels * way.lanes * item
-        each = in_order + up(tiling.points * self.short[1] * way.lanes * item, LINE)
-        scratch = memory.scratch(MOST * each)
         told = Weighing(
             packing=memory.address_of(order),
-            target=memory.address_of(target),
-            scratch=memory.address_of(scratch),
-            scratch_bytes=each,
+            scratch_bytes=self.weighing_bytes,
             channels=self.problem.channels,
             rows=tiling.weight_channels,
-            packed_block=in_order,
+            packed_block=self._in_order_bytes,
             target_block=tiling.points**2 * tiling.weights_plane,
             target_plane=tiling.weights_plane,
         )
         register = self.machine.vector // item
         weigh = weighing_program(self.number, self.short, way.lanes, register, self._is_in_order)
-        weigh(np.array(told, np.int64), blocks, threads=size > 1 << 18)
-        memory.give_back(scratch)
-        return target
+        return weigh, np.array(told, np.int64), order, self._weight_blocks
+
+    @property
+    def _weight_blocks(self) -> int:
+        """Blocks of filters, of all groups."""
+        return self.spec.groups * self.blocking.filter_blocks
+
+    @property
+    def _in_order_bytes(self) -> int:
+        """Of a block's weights before they are transformed."""
+        problem = self.problem
+        return problem.taps * problem.channels * self.blocking.lanes * problem.itemsize
+
+    @cached_property
+    def weighing_bytes(self) -> int:
+        """Scratch of a thread that transforms weights."""
+        halfway = self.tiling.points * self.short[1] * self.blocking.lanes * self.problem.itemsize
+        return self._in_order_bytes + up(halfway, LINE)
+
+    @cached_property
+    def packed_bytes(self) -> int:
+        """Of the transformed weights; they are asked for beyond their end."""
+        size = self._weight_blocks * self.tiling.points**2 * self.tiling.weights_plane
+        return HEAD + size + LINE * self.problem.itemsize
 
 
 def best(cuts: Cuts) -> WinogradCuts:

@@ -264,6 +264,9 @@ class Weighing(NamedTuple):
     target_plane: int = 0
 
 
+TARGET, WEIGHING_SCRATCH = map(Weighing._fields.index, ("target", "scratch"))
+
+
 @cache
 def weighing_program(
     number: Any, short: Short, lanes: int, register: int, in_order: bool
