@@ -15,6 +15,7 @@ from convpool.kernels.convolution.amx import choice as amx
 from convpool.kernels.convolution.amx import cuts as matrices
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
+from convpool.kernels.convolution.depthwise import abreast_cuts as abreast
 from convpool.kernels.convolution.depthwise import cuts as depthwise
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.panel import (
@@ -78,9 +79,14 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
-        self._planes: Cuts | None = None
+        self._planes: depthwise.PlaneCuts | None = None
         if depthwise.fits(problem) and not self._cuts[True].repeats:
             self._planes = depthwise.PlaneCuts(*common, True)
+        self._abreast: dict[bool, abreast.AbreastCuts] = {}
+        if self._planes is not None and abreast.pays(problem, spec.groups):
+            self._abreast = {
+                planar: abreast.AbreastCuts(*common, planar) for planar in (True, False)
+            }
         self._tiled: dict[bool, matrices.AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
@@ -124,13 +130,14 @@ class Convolution:
             for planar, cuts in self._tiled.items()
         }
 
-    @property
-    def _planes_now(self) -> Cuts | None:
-        """The way plane by plane in the running context's precision."""
-        return self._strict_planes if get_precision() == STRICT else self._planes
+    def _alone(self, planar: bool) -> depthwise.PlaneCuts | abreast.AbreastCuts | None:
+        """The depthwise way in the running context's precision, for an order of the output."""
+        if get_precision() == STRICT:
+            return self._strict_planes
+        return self._abreast.get(planar) or (self._planes if planar else None)
 
     @cached_property
-    def _strict_planes(self) -> Cuts | None:
+    def _strict_planes(self) -> depthwise.PlaneCuts | None:
         """The way plane by plane that sums in another order: all images take it, in any layout."""
         if self._planes is None:
             return None
@@ -144,7 +151,7 @@ class Convolution:
     @property
     def way(self) -> str:
         """How planes are computed in the running context's precision, with packed weights."""
-        return (self._planes or self._ways(planar=True, kept=True)[0]).way
+        return (self._alone(planar=True) or self._ways(planar=True, kept=True)[0]).way
 
     def pack(self, weight: Array, bias: Array | None) -> Packed:
         """Return weights and bias, which are kept: they mustn't be changed as long as it lives."""
@@ -170,17 +177,19 @@ class Convolution:
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
-        planes = self._planes_now
-        if last and (self._turns or (planes is not None and planes.problem.strict)):
+        alone = self._alone(not last)
+        if last and (self._turns or (alone is not None and alone.problem.strict)):
             return self._by_planes(input, packed, out, residual, activation)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
         if residual is not None and residual.strides != out.strides:
             residual = _like(out, residual)
-        in_rows = input.strides[3] == input.itemsize or input.shape[3] == 1
         ways, images = self._ways(not last, packed.kept), input
-        if planes is not None and not last and (in_rows or planes.problem.strict):
-            ways, images = [planes], input if in_rows else np.ascontiguousarray(input)
+        if alone is not None:
+            if alone is not self._planes and not alone.reads(input):
+                images = np.ascontiguousarray(input)
+            if alone.reads(images):
+                ways = [alone]
         self._fill(ways, images, packed, out, residual, activation)
         return out
 
@@ -269,7 +278,7 @@ class Convolution:
             return None
         images = np.empty((batch, *self._request.image_shape), self._number)  # for their strides
         out = np.empty((batch, self._spec.out_channels, *self._plane), self._number)
-        cuts = self._planes_now or self._ways(True, packed.kept)[0]
+        cuts = self._alone(planar=True) or self._ways(True, packed.kept)[0]
         threads = batch * self._products >= _WORTH_THREADS
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
         known = self._known(cuts, images, self._ordered(packed, cuts), 0)

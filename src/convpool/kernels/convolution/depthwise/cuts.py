@@ -106,6 +106,10 @@ class PlaneCuts(Cuts):
         written = row * vertical.output * horizontal.output
         return planes.units, read, written
 
+    def reads(self, images: Array) -> bool:
+        """Tell whether images can be read as they are: their rows are rows of memory."""
+        return images.strides[3] == images.itemsize or images.shape[3] == 1
+
     def work(self, batch: int, threads: int) -> tuple[Array, int]:  # noqa: ARG002 (others ask)
         """Return the record, and the number of units, for a batch."""
         record = self.record
