@@ -15,8 +15,8 @@ from convpool.kernels.convolution.amx import choice as amx
 from convpool.kernels.convolution.amx import cuts as matrices
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
-from convpool.kernels.convolution.depthwise import abreast_cuts as abreast
 from convpool.kernels.convolution.depthwise import cuts as depthwise
+from convpool.kernels.convolution.depthwise.abreast import cuts as abreast
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.panel import (
     BY_EVERY_FOURTH,

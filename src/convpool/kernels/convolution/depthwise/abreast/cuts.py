@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from convpool.kernels import memory
 from convpool.kernels.convolution.blocking import Problem, up
-from convpool.kernels.convolution.cuts import Cuts
-from convpool.kernels.convolution.depthwise.abreast_program import Abreast, Tiles, program
+from convpool.kernels.convolution import filters
+from convpool.kernels.convolution.cuts import WORTH_THREADS, Cuts
+from convpool.kernels.convolution.depthwise.abreast.program import Abreast, Tiles, program
 from convpool.kernels.convolution.geometry import Line
 from convpool.kernels.convolution.panel import BY_SQUARE
 from convpool.kernels.convolution.record import Record
@@ -20,6 +21,7 @@ Array = NDArray[Any]
 
 _COUNTS = (14, 12, 10, 8, 7, 6, 5, 4)  # positions of a tile
 _LARGEST_PANEL = 256 << 10  # bytes
+_PAIRED = 7  # of two rows at a time: more sums don't stay in registers beside the weights
 _BAND = 56  # positions whose sums are held at a time, or a row
 
 
@@ -54,9 +56,10 @@ class AbreastCuts(Cuts):
         vertical, horizontal = problem.vertical, problem.horizontal
         pixel = self.lanes * item
         tiles = self._tiled
-        band = min(vertical.output, max(1, _BAND // horizontal.output))
+        band = max(1, _BAND // horizontal.output)
+        band = min(vertical.output, up(band, 1 + tiles.paired))
         # The last square of pixels, or of sums, may reach beyond its end.
-        panel = (vertical.size * horizontal.size + self.lanes) * pixel
+        panel = up((vertical.size * horizontal.size + self.lanes) * pixel, 64)
         sums = (band * horizontal.output + self.lanes) * pixel
         known = Record(
             groups=self.spec.groups,
@@ -115,12 +118,27 @@ class AbreastCuts(Cuts):
             [tap for tap, _ in sorted(line.phases[0].taps, key=lambda pair: pair[1])]
             for line in (vertical, horizontal)
         )
-        groups, lanes = self.spec.groups, self.lanes
-        weight = weight.reshape(groups, *weight.shape[2:])[:, down][:, :, across]
-        whole = np.zeros((self._blocks * lanes, len(down) * len(across)), self.number)
-        whole[:groups] = weight.reshape(groups, -1)
-        packed = memory.row(whole.size, self.number)
-        packed[:] = whole.reshape(self._blocks, lanes, -1).transpose(0, 2, 1).reshape(-1)
+        weight = np.ascontiguousarray(weight, self.number)
+        order = np.array([y * len(across) + x for y in down for x in across])
+        in_order = bool((np.diff(order) == 1).all())
+        phases = np.array([0, 0, 0, 0, len(order), 0])
+        packed = memory.row(self._blocks * self.lanes * len(order), self.number)
+        known = filters.Packing(
+            weight=memory.address_of(weight),
+            packed=memory.address_of(packed),
+            order=order.ctypes.data,
+            phases=phases.ctypes.data,
+            number_of_phases=1,
+            filters=self.spec.groups,
+            channels=1,
+            chunk=1,
+            taps=len(order),
+            width=self.lanes,
+            of_filter=len(order) * self.problem.itemsize,
+        )
+        threads = packed.size >= WORTH_THREADS
+        program = filters.program(self.number, self.lanes, in_order)
+        program(np.array(known, np.int64), self._blocks, threads=threads)
         return packed
 
 
@@ -152,5 +170,6 @@ def tiles_of(line: Line) -> Tiles | None:
         middle = {met(tile * count, count) for tile in range(1, number - 1)}
         if middle <= {(0, (count - 1) * stride + taps)}:
             first, last = met(0, count), met(line.output - count, count)
-            return Tiles(count, taps, stride, first, last, number > 1, number > 2)
+            paired = count <= _PAIRED
+            return Tiles(count, taps, stride, first, last, number > 1, number > 2, paired)
     return None
