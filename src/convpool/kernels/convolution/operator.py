@@ -83,9 +83,10 @@ class Convolution:
         if depthwise.fits(problem) and not self._cuts[True].repeats:
             self._planes = depthwise.PlaneCuts(*common, True)
         self._abreast: dict[bool, abreast.AbreastCuts] = {}
-        if self._planes is not None and abreast.pays(problem, spec.groups):
+        if self._planes is not None:
+            orders = abreast.best(problem, self._planes.machine, spec.groups)
             self._abreast = {
-                planar: abreast.AbreastCuts(*common, planar) for planar in (True, False)
+                planar: abreast.AbreastCuts(*common, planar) for planar in (False, True) if orders[planar]
             }
         self._tiled: dict[bool, matrices.AmxCuts] = {}
         self._packs_tiled = False
@@ -96,8 +97,8 @@ class Convolution:
         self._tapwise = None
         if self._planes is None:
             self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
-        is_phased = self._planes is not None and problem.phases > 1
-        self._turns = is_phased or self._tapwise is not None
+        is_planar = self._planes is not None and not self._abreast
+        self._turns = is_planar or self._tapwise is not None
         self._short: dict[bool, winograd.WinogradCuts] = {}
         self._packs_short = False
         if winograd.fits(problem):

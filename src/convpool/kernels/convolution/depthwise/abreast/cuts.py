@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels import memory
-from convpool.kernels.convolution.blocking import Problem, up
 from convpool.kernels.convolution import filters
+from convpool.kernels.convolution.blocking import Machine, Problem, up
 from convpool.kernels.convolution.cuts import WORTH_THREADS, Cuts
 from convpool.kernels.convolution.depthwise.abreast.program import Abreast, Tiles, program
 from convpool.kernels.convolution.geometry import Line
@@ -19,10 +19,13 @@ from convpool.kernels.jit import Program
 
 Array = NDArray[Any]
 
-_COUNTS = (14, 12, 10, 8, 7, 6, 5, 4)  # positions of a tile
-_LARGEST_PANEL = 256 << 10  # bytes
+_COUNTS = (14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1)  # positions of a tile
 _PAIRED = 7  # of two rows at a time: more sums don't stay in registers beside the weights
-_BAND = 56  # positions whose sums are held at a time, or a row
+_BAND = 56  # positions whose sums are held at a time, or a row or two
+_PANEL, _LARGEST_PANEL = 256 << 10, 1 << 20  # bytes: of the second cache, and of a thread's scratch
+_UNITS = 4  # wanted of one image
+_MANY_TAPS = 15
+_NARROW = 8
 
 
 @dataclass(frozen=True)
@@ -35,32 +38,49 @@ class AbreastCuts(Cuts):
         return "channels side by side"
 
     @property
+    def packing(self) -> tuple[int, int]:
+        """What the order of packed weights depends on."""
+        return self.lanes, 1
+
+    @cached_property
     def lanes(self) -> int:
         """Channels of a block."""
         return self.machine.vector // self.problem.itemsize
 
-    @property
-    def packing(self) -> Any:
-        """What the order of packed weights depends on."""
-        return "side by side", self.lanes
+    @cached_property
+    def blocks(self) -> int:
+        """Blocks of channels."""
+        return -(-self.spec.groups // self.lanes)
 
     @cached_property
-    def tiles(self) -> Tiles | None:
-        """How rows are cut; None if they can't be."""
-        return tiles_of(self.problem.horizontal)
+    def tiles(self) -> Tiles:
+        """How rows are cut."""
+        return cast("Tiles", tiles_of(self.problem.horizontal))
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows of the output in a unit."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        row = vertical.stride * horizontal.size * self.lanes * self.problem.itemsize
+        wanted = min(_PANEL // row, -(-vertical.output * self.blocks // _UNITS))
+        # What two units meet both of them turn.
+        return up(min(vertical.output, max(wanted, 3 * vertical.reach)), 2)
+
+    @cached_property
+    def panel_bytes(self) -> int:
+        """Bytes of the pixels that a unit meets."""
+        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        met = min(vertical.size, (self.rows - 1) * vertical.stride + vertical.reach)
+        # The last square of pixels may reach beyond its end.
+        return (met * horizontal.size + self.lanes) * self.lanes * self.problem.itemsize
 
     @cached_property
     def record(self) -> Array:
         """A convolution's record, and what the program is told beside."""
-        problem, item = self.problem, self.problem.itemsize
+        problem, tiles = self.problem, self.tiles
         vertical, horizontal = problem.vertical, problem.horizontal
-        pixel = self.lanes * item
-        tiles = self._tiled
-        band = max(1, _BAND // horizontal.output)
-        band = min(vertical.output, up(band, 1 + tiles.paired))
-        # The last square of pixels, or of sums, may reach beyond its end.
-        panel = up((vertical.size * horizontal.size + self.lanes) * pixel, 64)
-        sums = (band * horizontal.output + self.lanes) * pixel
+        band = min(self.rows, up(-(-_BAND // horizontal.output), 2))
+        sums = (band * horizontal.output + self.lanes) * self.lanes * problem.itemsize
         known = Record(
             groups=self.spec.groups,
             stride_y=vertical.stride,
@@ -68,30 +88,21 @@ class AbreastCuts(Cuts):
             width=horizontal.size,
             out_height=vertical.output,
             out_width=horizontal.output,
-            scratch_bytes=up(panel + sums, 64) + 64,
+            scratch_bytes=self.panel_bytes + sums + 64,
         )
         told = np.array(known, np.int64)
         told[-2:] = np.array([1, np.inf]).view(np.int64)  # no activation
         abreast = Abreast(
-            blocks=self._blocks,
+            blocks=self.blocks,
+            rows=self.rows,
             height=vertical.size,
-            taps_y=len(vertical.phases[0].taps),
+            taps_y=vertical.reach,
             lowest_y=vertical.lowest,
             band=band,
             tiles=-(-horizontal.output // tiles.count),
-            panel_bytes=panel,
+            panel_bytes=self.panel_bytes,
         )
         return np.concatenate([told, np.array(abreast, np.int64)])
-
-    @property
-    def _blocks(self) -> int:
-        return -(-self.spec.groups // self.lanes)
-
-    @property
-    def _tiled(self) -> Tiles:
-        if self.tiles is None:
-            raise AssertionError
-        return self.tiles
 
     @cached_property
     def _known(self) -> Record:
@@ -99,61 +110,79 @@ class AbreastCuts(Cuts):
 
     @cached_property
     def units(self) -> int:
-        """Blocks of channels."""
-        return self._blocks
+        """Pieces of work of one image."""
+        return self.blocks * -(-self.problem.vertical.output // self.rows)
 
     def reads(self, images: Array) -> bool:
-        """Tell whether images can be read as they are, in either order."""
+        """Tell whether images can be read as they are: planes, or pixels, without gaps."""
         _, of_channel, of_row, of_column = images.strides
         in_order = images.itemsize in (of_channel, of_column)
         return in_order and of_row == images.shape[3] * of_column
 
     def _program(self, reading: int) -> Program:
-        return program(self.number, self.lanes, self._tiled, reading != BY_SQUARE, self.planar)
+        return program(self.number, self.lanes, self.tiles, reading != BY_SQUARE, self.planar)
 
     def pack(self, weight: Array) -> Array:
         """Return weights block by block, in the order of the pixels that they meet."""
-        vertical, horizontal = self.problem.vertical, self.problem.horizontal
+        weight = np.ascontiguousarray(weight, self.number)
+        packed = memory.row(self.blocks * self.lanes * self.problem.taps, self.number)
+        record = self._packing_record.copy()
+        record[0], record[1] = memory.address_of(weight), memory.address_of(packed)
+        self._packer(record, self.blocks, threads=packed.size >= WORTH_THREADS)
+        return packed
+
+    @cached_property
+    def _order(self) -> Array:
         down, across = (
             [tap for tap, _ in sorted(line.phases[0].taps, key=lambda pair: pair[1])]
-            for line in (vertical, horizontal)
+            for line in (self.problem.vertical, self.problem.horizontal)
         )
-        weight = np.ascontiguousarray(weight, self.number)
-        order = np.array([y * len(across) + x for y in down for x in across])
-        in_order = bool((np.diff(order) == 1).all())
-        phases = np.array([0, 0, 0, 0, len(order), 0])
-        packed = memory.row(self._blocks * self.lanes * len(order), self.number)
+        return np.array([y * len(across) + x for y in down for x in across])
+
+    @property
+    def _is_in_order(self) -> bool:
+        return bool((np.diff(self._order) == 1).all())
+
+    @cached_property
+    def _taps(self) -> Array:
+        return np.array([0, 0, 0, 0, self.problem.taps, 0])  # of the one phase
+
+    @cached_property
+    def _packing_record(self) -> Array:
         known = filters.Packing(
-            weight=memory.address_of(weight),
-            packed=memory.address_of(packed),
-            order=order.ctypes.data,
-            phases=phases.ctypes.data,
+            order=self._order.ctypes.data,
+            phases=self._taps.ctypes.data,
             number_of_phases=1,
             filters=self.spec.groups,
             channels=1,
             chunk=1,
-            taps=len(order),
+            taps=self.problem.taps,
             width=self.lanes,
-            of_filter=len(order) * self.problem.itemsize,
+            of_filter=self.problem.taps * self.problem.itemsize,
         )
-        threads = packed.size >= WORTH_THREADS
-        program = filters.program(self.number, self.lanes, in_order)
-        program(np.array(known, np.int64), self._blocks, threads=threads)
-        return packed
+        return np.array(known, np.int64)
 
 
-def pays(problem: Problem, groups: int) -> bool:
-    import os
-    force = os.environ.get("ABREAST")
-    if problem.phases > 1 or tiles_of(problem.horizontal) is None or tiles_of(problem.vertical) is None or force=="0":
-        return False
-    return True
+def best(problem: Problem, machine: Machine, groups: int) -> tuple[bool, bool]:
+    """Tell whether a layer that can be computed plane by plane is better computed so.
+
+    That is said of outputs whose memory runs as N, H, W, C and as N, C, H, W. To turn planes takes
+    as long as some ten products of each position.
+    """
+    vertical, horizontal = problem.vertical, problem.horizontal
+    if problem.phases > 1 or tiles_of(horizontal) is None or tiles_of(vertical) is None:
+        return False, False
+    lanes = machine.vector // problem.itemsize
+    met = (vertical.stride + vertical.reach) * horizontal.size * lanes * problem.itemsize
+    if 4 * met > _LARGEST_PANEL:
+        return False, False
+    is_full = 4 * groups >= 3 * up(groups, lanes)
+    is_worth = problem.taps >= _MANY_TAPS or horizontal.output <= _NARROW
+    return True, is_full and is_worth
 
 
 def tiles_of(line: Line) -> Tiles | None:
     """Return how an axis is cut into tiles of which only the first and the last meet padding."""
-    if len(line.phases) > 1:
-        return None
     shifts = sorted(shift for _, shift in line.phases[0].taps)
     taps, stride = len(shifts), line.stride
     if shifts != list(range(shifts[0], shifts[0] + taps)):
@@ -170,6 +199,5 @@ def tiles_of(line: Line) -> Tiles | None:
         middle = {met(tile * count, count) for tile in range(1, number - 1)}
         if middle <= {(0, (count - 1) * stride + taps)}:
             first, last = met(0, count), met(line.output - count, count)
-            paired = count <= _PAIRED
-            return Tiles(count, taps, stride, first, last, number > 1, number > 2, paired)
+            return Tiles(count, taps, stride, first, last, number > 1, number > 2, count <= _PAIRED)
     return None

@@ -47,7 +47,9 @@ class Abreast(NamedTuple):
     """What the program is told beside a convolution's record, after which it lies."""
 
     blocks: int = 0
-    """Of channels, of an image."""
+    """Of channels."""
+    rows: int = 0
+    """Of the output, in a unit."""
     height: int = 0
     """Of the input."""
     taps_y: int = 0
@@ -72,8 +74,11 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
     def convolve(record, unit, thread):
         """Make some channels of one image."""
         plan, cut = fields(record, Record), fields(record + more, Abreast)
-        image, part = divmod(unit, cut.blocks)
-        first = part * lanes
+        slabs = -(-plan.out_height // cut.rows)
+        image, rest = divmod(unit, cut.blocks * slabs)
+        part, slab = divmod(rest, slabs)
+        first, begin = part * lanes, slab * cut.rows
+        end = min(begin + cut.rows, plan.out_height)
         channels = min(lanes, plan.groups - first)
         source = plan.images + image * plan.image_stride + first * plan.channel_stride
         target = plan.output + image * plan.output_image + first * plan.output_filter
@@ -82,11 +87,13 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
         sums, weights = panel + cut.panel_bytes, plan.packed + part * cut.taps_y * taps * pixel
         slope = number(load_number(np.float64, record + SLOPE))
         ceiling = number(load_number(np.float64, record + CEILING))
-        turned = 0
-        for row in range(0, plan.out_height, cut.band):
-            rows = min(cut.band, plan.out_height - row)
+        origin = max(0, min(cut.height, begin * plan.stride_y + cut.lowest_y))
+        turned = origin * plan.width
+        panel -= turned * pixel
+        for row in range(begin, end, cut.band):
+            rows = min(cut.band, end - row)
             reached = (row + rows - 1) * plan.stride_y + cut.lowest_y + cut.taps_y
-            wanted = plan.width * max(0, min(cut.height, reached))
+            wanted = plan.width * max(origin, min(cut.height, reached))
             turn(
                 source + turned * plan.column_stride,
                 panel + turned * pixel,
@@ -105,7 +112,7 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
                     cut.taps_y,
                     top,
                     cut.height,
-                    plan.stride_y if y + 1 < plan.out_height else 0,
+                    plan.stride_y if y + 1 < row + rows else 0,
                     sums + (y - row) * plan.out_width * pixel,
                     plan.out_width,
                     cut.tiles,
