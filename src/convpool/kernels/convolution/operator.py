@@ -84,9 +84,9 @@ class Convolution:
             self._planes = depthwise.PlaneCuts(*common, True)
         self._abreast: dict[bool, abreast.AbreastCuts] = {}
         if self._planes is not None:
-            orders = abreast.best(problem, self._planes.machine, spec.groups)
+            takes = abreast.takes(problem, self._planes.machine, spec.groups)
             self._abreast = {
-                planar: abreast.AbreastCuts(*common, planar) for planar in (False, True) if orders[planar]
+                planar: abreast.AbreastCuts(*common, planar) for planar, fits in takes.items() if fits
             }
         self._tiled: dict[bool, matrices.AmxCuts] = {}
         self._packs_tiled = False
@@ -131,11 +131,19 @@ class Convolution:
             for planar, cuts in self._tiled.items()
         }
 
-    def _alone(self, planar: bool) -> depthwise.PlaneCuts | abreast.AbreastCuts | None:
-        """The depthwise way in the running context's precision, for an order of the output."""
+    def _alone(
+        self, planar: bool, kept: bool
+    ) -> depthwise.PlaneCuts | abreast.AbreastCuts | None:
+        """The depthwise way in the running context's precision, for weights for one call or many.
+
+        But in strict precision the bits are the same in all of them.
+        """
         if get_precision() == STRICT:
             return self._strict_planes
-        return self._abreast.get(planar) or (self._planes if planar else None)
+        side_by_side = self._abreast.get(planar)
+        if side_by_side and (kept or not planar or side_by_side.packs):
+            return side_by_side
+        return self._planes if planar else None
 
     @cached_property
     def _strict_planes(self) -> depthwise.PlaneCuts | None:
@@ -152,7 +160,7 @@ class Convolution:
     @property
     def way(self) -> str:
         """How planes are computed in the running context's precision, with packed weights."""
-        return (self._alone(planar=True) or self._ways(planar=True, kept=True)[0]).way
+        return (self._alone(True, True) or self._ways(planar=True, kept=True)[0]).way
 
     def pack(self, weight: Array, bias: Array | None) -> Packed:
         """Return weights and bias, which are kept: they mustn't be changed as long as it lives."""
@@ -178,7 +186,7 @@ class Convolution:
             return self._run_halves(input, packed, out, residual, activation)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
-        alone = self._alone(not last)
+        alone = self._alone(not last, packed.kept)
         if last and (self._turns or (alone is not None and alone.problem.strict)):
             return self._by_planes(input, packed, out, residual, activation)
         if out is None:
@@ -279,7 +287,7 @@ class Convolution:
             return None
         images = np.empty((batch, *self._request.image_shape), self._number)  # for their strides
         out = np.empty((batch, self._spec.out_channels, *self._plane), self._number)
-        cuts = self._alone(planar=True) or self._ways(True, packed.kept)[0]
+        cuts = self._alone(True, packed.kept) or self._ways(True, packed.kept)[0]
         threads = batch * self._products >= _WORTH_THREADS
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
         known = self._known(cuts, images, self._ordered(packed, cuts), 0)

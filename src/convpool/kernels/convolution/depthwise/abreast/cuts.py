@@ -52,6 +52,11 @@ class AbreastCuts(Cuts):
         """Blocks of channels."""
         return -(-self.spec.groups // self.lanes)
 
+    @property
+    def packs(self) -> bool:
+        """Whether it pays to pack weights for one call."""
+        return self.problem.taps >= _MANY_TAPS
+
     @cached_property
     def tiles(self) -> Tiles:
         """How rows are cut."""
@@ -61,7 +66,9 @@ class AbreastCuts(Cuts):
     def rows(self) -> int:
         """Rows of the output in a unit."""
         vertical, horizontal = self.problem.vertical, self.problem.horizontal
-        row = vertical.stride * horizontal.size * self.lanes * self.problem.itemsize
+        # Pixels whose channels are neighbours are read by one block after the other.
+        channels = self.lanes if self.planar else self.spec.groups
+        row = vertical.stride * horizontal.size * channels * self.problem.itemsize
         wanted = min(_PANEL // row, -(-vertical.output * self.blocks // _UNITS))
         # What two units meet both of them turn.
         return up(min(vertical.output, max(wanted, 3 * vertical.reach)), 2)
@@ -163,22 +170,23 @@ class AbreastCuts(Cuts):
         return np.array(known, np.int64)
 
 
-def best(problem: Problem, machine: Machine, groups: int) -> tuple[bool, bool]:
+def takes(problem: Problem, machine: Machine, groups: int) -> dict[bool, bool]:
     """Tell whether a layer that can be computed plane by plane is better computed so.
 
-    That is said of outputs whose memory runs as N, H, W, C and as N, C, H, W. To turn planes takes
-    as long as some ten products of each position.
+    That is said of outputs whose memory runs as N, C, H, W (True), and as N, H, W, C. To turn
+    planes takes as long as some ten products of each position, so a 3x3 kernel should rather leave
+    lanes empty, but not half of them.
     """
     vertical, horizontal = problem.vertical, problem.horizontal
     if problem.phases > 1 or tiles_of(horizontal) is None or tiles_of(vertical) is None:
-        return False, False
+        return dict.fromkeys((True, False), False)
     lanes = machine.vector // problem.itemsize
     met = (vertical.stride + vertical.reach) * horizontal.size * lanes * problem.itemsize
     if 4 * met > _LARGEST_PANEL:
-        return False, False
+        return dict.fromkeys((True, False), False)
     is_full = 4 * groups >= 3 * up(groups, lanes)
     is_worth = problem.taps >= _MANY_TAPS or horizontal.output <= _NARROW
-    return True, is_full and is_worth
+    return {True: is_full and is_worth, False: True}
 
 
 def tiles_of(line: Line) -> Tiles | None:

@@ -76,7 +76,10 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
         plan, cut = fields(record, Record), fields(record + more, Abreast)
         slabs = -(-plan.out_height // cut.rows)
         image, rest = divmod(unit, cut.blocks * slabs)
-        part, slab = divmod(rest, slabs)
+        if planar_input:
+            part, slab = divmod(rest, slabs)
+        else:
+            slab, part = divmod(rest, cut.blocks)
         first, begin = part * lanes, slab * cut.rows
         end = min(begin + cut.rows, plan.out_height)
         channels = min(lanes, plan.groups - first)
