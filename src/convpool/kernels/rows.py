@@ -373,10 +373,7 @@ def _store(builder, value, place, vector):
 
 
 def transposed(builder, square):
-    """Exchange ever smaller blocks across the diagonal, of as many rows as a power of two.
-
-    Where a row has more lanes than there are rows, so do all the squares that lie side by side.
-    """
+    """Exchange ever smaller blocks across the diagonal; of long rows, of each square of them."""
     size, lanes = len(square), square[0].type.count
     block = size // 2
     while block:

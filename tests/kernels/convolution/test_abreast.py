@@ -58,7 +58,7 @@ def test_against_reference_and_plane_by_plane(name: str, monkeypatch: pytest.Mon
         check(case, result)
         same = replace(case, input=channels_last(images))
         assert same.run(operator).tobytes() == result.tobytes()
-    monkeypatch.setattr(operator, "_abreast", {})
+    monkeypatch.setattr(operator._depthwise, "abreast", {})
     if isinstance(spec, Conv2dSpec):  # a transposed one adds up taps in the order of the pixels
         for case, result in results:
             assert case.run(operator).tobytes() == result.tobytes()

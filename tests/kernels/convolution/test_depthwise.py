@@ -38,7 +38,7 @@ def test_strides_of_two(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(cuts, "_WORTH_ASKING", 0)
     again = operator(surrounded[:, :, 1:-1, 1:-1], weight, bias)
     assert again.tobytes() == result.tobytes()
-    monkeypatch.setattr(operator, "_planes", None)
+    monkeypatch.setattr(operator, "_depthwise", None)
     assert operator(images, weight, bias).tobytes() == result.tobytes()
 
 

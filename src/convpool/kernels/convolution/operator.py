@@ -15,8 +15,7 @@ from convpool.kernels.convolution.amx import choice as amx
 from convpool.kernels.convolution.amx import cuts as matrices
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
-from convpool.kernels.convolution.depthwise import cuts as depthwise
-from convpool.kernels.convolution.depthwise.abreast import cuts as abreast
+from convpool.kernels.convolution.depthwise.choice import DepthwiseCuts, choose
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.panel import (
     BY_EVERY_FOURTH,
@@ -79,15 +78,7 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
-        self._planes: depthwise.PlaneCuts | None = None
-        if depthwise.fits(problem) and not self._cuts[True].repeats:
-            self._planes = depthwise.PlaneCuts(*common, True)
-        self._abreast: dict[bool, abreast.AbreastCuts] = {}
-        if self._planes is not None:
-            takes = abreast.takes(problem, self._planes.machine, spec.groups)
-            self._abreast = {
-                planar: abreast.AbreastCuts(*common, planar) for planar, fits in takes.items() if fits
-            }
+        self._depthwise = choose(self._cuts[True])
         self._tiled: dict[bool, matrices.AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
@@ -95,10 +86,9 @@ class Convolution:
             if tiled[True].pays(packs=False):
                 self._tiled, self._packs_tiled = tiled, tiled[True].pays(packs=True)
         self._tapwise = None
-        if self._planes is None:
+        if self._depthwise is None:
             self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
-        is_planar = self._planes is not None and not self._abreast
-        self._turns = is_planar or self._tapwise is not None
+        self._turns = self._depthwise.turns if self._depthwise else self._tapwise is not None
         self._short: dict[bool, winograd.WinogradCuts] = {}
         self._packs_short = False
         if winograd.fits(problem):
@@ -131,26 +121,9 @@ class Convolution:
             for planar, cuts in self._tiled.items()
         }
 
-    def _alone(
-        self, planar: bool, kept: bool
-    ) -> depthwise.PlaneCuts | abreast.AbreastCuts | None:
-        """The depthwise way in the running context's precision, for weights for one call or many.
-
-        But in strict precision the bits are the same in all of them.
-        """
-        if get_precision() == STRICT:
-            return self._strict_planes
-        side_by_side = self._abreast.get(planar)
-        if side_by_side and (kept or not planar or side_by_side.packs):
-            return side_by_side
-        return self._planes if planar else None
-
-    @cached_property
-    def _strict_planes(self) -> depthwise.PlaneCuts | None:
-        """The way plane by plane that sums in another order: all images take it, in any layout."""
-        if self._planes is None:
-            return None
-        return replace(self._planes, problem=replace(self._planes.problem, strict=True))
+    def _alone(self, planar: bool, kept: bool) -> DepthwiseCuts | None:
+        """The way of a depthwise layer, if it is one."""
+        return self._depthwise.cuts(planar, kept) if self._depthwise else None
 
     @property
     def packing(self) -> Hashable:
@@ -195,7 +168,7 @@ class Convolution:
             residual = _like(out, residual)
         ways, images = self._ways(not last, packed.kept), input
         if alone is not None:
-            if alone is not self._planes and not alone.reads(input):
+            if alone.turns and not alone.reads(input):
                 images = np.ascontiguousarray(input)
             if alone.reads(images):
                 ways = [alone]

@@ -106,6 +106,11 @@ class PlaneCuts(Cuts):
         written = row * vertical.output * horizontal.output
         return planes.units, read, written
 
+    @property
+    def turns(self) -> bool:
+        """Whether images that can't be read so are copied, and not computed in another way."""
+        return self.problem.strict
+
     def reads(self, images: Array) -> bool:
         """Tell whether images can be read as they are: their rows are rows of memory."""
         return images.strides[3] == images.itemsize or images.shape[3] == 1

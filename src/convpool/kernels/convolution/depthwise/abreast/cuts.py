@@ -1,4 +1,4 @@
-"""How a depthwise layer is cut with channels side by side: blocks of channels, tiles of positions."""
+"""How a depthwise layer is cut with channels side by side: blocks of them, tiles of positions."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,7 +106,7 @@ class AbreastCuts(Cuts):
             taps_y=vertical.reach,
             lowest_y=vertical.lowest,
             band=band,
-            tiles=-(-horizontal.output // tiles.count),
+            tiles=-(-horizontal.output // tiles.positions),
             panel_bytes=self.panel_bytes,
         )
         return np.concatenate([told, np.array(abreast, np.int64)])
@@ -119,6 +119,9 @@ class AbreastCuts(Cuts):
     def units(self) -> int:
         """Pieces of work of one image."""
         return self.blocks * -(-self.problem.vertical.output // self.rows)
+
+    turns = True
+    """Whether images that can't be read so are copied, and not computed in another way."""
 
     def reads(self, images: Array) -> bool:
         """Tell whether images can be read as they are: planes, or pixels, without gaps."""

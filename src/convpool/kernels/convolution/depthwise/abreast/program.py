@@ -27,8 +27,8 @@ from convpool.kernels.windows import packed
 class Tiles(NamedTuple):
     """How rows of positions are cut: into a first tile, some that meet no padding, a last one."""
 
-    count: int
-    """Positions of a tile."""
+    positions: int
+    """Of a tile."""
     taps: int
     """Of a row, as the stride."""
     stride: int
@@ -142,7 +142,7 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
 def _adding_rows(number: Any, lanes: int, tiles: Tiles) -> Any:
     """Return the function that makes the sums of a row of positions, or of two."""
     pixel = lanes * np.dtype(number).itemsize
-    count, stride, several, many = tiles.count, tiles.stride, tiles.several, tiles.many
+    count, stride, several, many = tiles.positions, tiles.stride, tiles.several, tiles.many
     adding = _adding_pair if tiles.paired else _adding_tile
     add_first = adding(number, lanes, tiles, tiles.first)
     add_middle = adding(number, lanes, tiles, (0, (count - 1) * stride + tiles.taps))
@@ -179,7 +179,7 @@ def _adding_rows(number: Any, lanes: int, tiles: Tiles) -> Any:
 @cache
 def _adding_tile(number: Any, lanes: int, tiles: Tiles, met: tuple[int, int]) -> Any:
     pixel = lanes * np.dtype(number).itemsize
-    count, by_weights = tiles.count, tiles.taps * pixel
+    count, by_weights = tiles.positions, tiles.taps * pixel
     shape = packed(tiles.taps, tiles.stride, *met, count)
 
     @block
@@ -197,7 +197,7 @@ def _adding_tile(number: Any, lanes: int, tiles: Tiles, met: tuple[int, int]) ->
 @cache
 def _adding_pair(number: Any, lanes: int, tiles: Tiles, met: tuple[int, int]) -> Any:
     pixel = lanes * np.dtype(number).itemsize
-    count, by_weights = tiles.count, tiles.taps * pixel
+    count, by_weights = tiles.positions, tiles.taps * pixel
     shape, both, two = packed(tiles.taps, tiles.stride, *met, count), UPPER + LOWER, 2 * count
 
     @block
