@@ -35,10 +35,11 @@ def add_taps(_context, sums, _pixels, _weights, _other, shape, rows):
         sums: those of a row of positions or, if two meet the same pixels, of both.
         pixels: address of the first pixel that a row's first position meets.
         weights, other: addresses of a row of weights for the upper, and for the lower positions.
-        shape: packed: taps of a row, stride, the first pixel that there is and the end of those.
+        shape: packed: taps of a row, stride, the first pixel that there is and the end of those,
+            positions, and 1 if the first tap meets the last pixel.
         rows: `UPPER`, `LOWER` or their sum.
     """
-    taps, stride, begin, end, count = unpacked(shape, 5)
+    taps, stride, begin, end, count, descending = unpacked(shape, 6)
     vector, met = sums.dtype, rows.literal_value
     step = vector.lanes * vector.itemsize
 
@@ -50,15 +51,18 @@ def add_taps(_context, sums, _pixels, _weights, _other, shape, rows):
             for line in chosen
             for tap in range(taps)
         }
-        # Pixel by pixel: only one is held in a register beside the weights and the sums.
-        for place in range(begin, min(end, (count - 1) * stride + taps)):
+        places = range(begin, min(end, (count - 1) * stride + taps))
+        # Pixel by pixel: only one is held in a register beside the weights and the sums. As in all
+        # other ways, each sum adds up its taps in their order.
+        for place in reversed(places) if descending else places:
             pixel = emit_load(builder, builder.add(values[1], I64(place * step)), vector)
             for line in chosen:
                 for position in range(count):
                     tap = place - position * stride
                     if 0 <= tap < taps:
                         name, number = f"llvm.fmuladd.{vector.suffix}", line * count + position
-                        factors = weights[line, tap], pixel, totals[number]
+                        which = taps - 1 - tap if descending else tap
+                        factors = weights[line, which], pixel, totals[number]
                         totals[number] = call(builder, name, vector.llvm, *factors)
         return context.make_tuple(builder, sums, totals)
 

@@ -12,7 +12,7 @@ from convpool.kernels.convolution import filters
 from convpool.kernels.convolution.blocking import Machine, Problem, up
 from convpool.kernels.convolution.cuts import WORTH_THREADS, Cuts
 from convpool.kernels.convolution.depthwise.abreast.program import Abreast, Tiles, program
-from convpool.kernels.convolution.geometry import Line
+from convpool.kernels.convolution.depthwise.cuts import axes_of
 from convpool.kernels.convolution.panel import BY_SQUARE
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program
@@ -60,7 +60,7 @@ class AbreastCuts(Cuts):
     @cached_property
     def tiles(self) -> Tiles:
         """How rows are cut."""
-        return cast("Tiles", tiles_of(self.problem.horizontal))
+        return cast("Tiles", tiles_of(self.problem))
 
     @cached_property
     def rows(self) -> int:
@@ -133,7 +133,7 @@ class AbreastCuts(Cuts):
         return program(self.number, self.lanes, self.tiles, reading != BY_SQUARE, self.planar)
 
     def pack(self, weight: Array) -> Array:
-        """Return weights block by block, in the order of the pixels that they meet."""
+        """Return weights block by block, tap by tap, side by side."""
         weight = np.ascontiguousarray(weight, self.number)
         packed = memory.row(self.blocks * self.lanes * self.problem.taps, self.number)
         record = self._packing_record.copy()
@@ -141,28 +141,13 @@ class AbreastCuts(Cuts):
         self._packer(record, self.blocks, threads=packed.size >= WORTH_THREADS)
         return packed
 
-    @cached_property
-    def _order(self) -> Array:
-        down, across = (
-            [tap for tap, _ in sorted(line.phases[0].taps, key=lambda pair: pair[1])]
-            for line in (self.problem.vertical, self.problem.horizontal)
-        )
-        return np.array([y * len(across) + x for y in down for x in across])
-
     @property
     def _is_in_order(self) -> bool:
-        return bool((np.diff(self._order) == 1).all())
-
-    @cached_property
-    def _taps(self) -> Array:
-        return np.array([0, 0, 0, 0, self.problem.taps, 0])  # of the one phase
+        return True
 
     @cached_property
     def _packing_record(self) -> Array:
         known = filters.Packing(
-            order=self._order.ctypes.data,
-            phases=self._taps.ctypes.data,
-            number_of_phases=1,
             filters=self.spec.groups,
             channels=1,
             chunk=1,
@@ -181,7 +166,7 @@ def takes(problem: Problem, machine: Machine, groups: int) -> dict[bool, bool]:
     lanes empty, but not half of them.
     """
     vertical, horizontal = problem.vertical, problem.horizontal
-    if problem.phases > 1 or tiles_of(horizontal) is None or tiles_of(vertical) is None:
+    if tiles_of(problem) is None:
         return dict.fromkeys((True, False), False)
     lanes = machine.vector // problem.itemsize
     met = (vertical.stride + vertical.reach) * horizontal.size * lanes * problem.itemsize
@@ -192,23 +177,22 @@ def takes(problem: Problem, machine: Machine, groups: int) -> dict[bool, bool]:
     return {True: is_full and is_worth, False: True}
 
 
-def tiles_of(line: Line) -> Tiles | None:
-    """Return how an axis is cut into tiles of which only the first and the last meet padding."""
-    shifts = sorted(shift for _, shift in line.phases[0].taps)
-    taps, stride = len(shifts), line.stride
-    if shifts != list(range(shifts[0], shifts[0] + taps)):
+def tiles_of(problem: Problem) -> Tiles | None:
+    """Return how rows are cut into tiles of which only the first and the last meet padding."""
+    line, axes = problem.horizontal, axes_of(problem)
+    if axes is None or problem.phases > 1:
         return None
+    taps, stride, descending = line.reach, line.stride, bool(axes[0].descending)
 
     def met(position: int, count: int) -> tuple[int, int]:
-        first, reach = position * stride + shifts[0], (count - 1) * stride + taps
+        first, reach = position * stride + line.lowest, (count - 1) * stride + taps
         return min(reach, max(0, -first)), max(0, min(reach, line.size - first))
 
     for count in sorted(_COUNTS, key=lambda count: (up(line.output, count), -count)):
         number = -(-line.output // count)
-        if line.output < count:
-            continue
         middle = {met(tile * count, count) for tile in range(1, number - 1)}
-        if middle <= {(0, (count - 1) * stride + taps)}:
-            first, last = met(0, count), met(line.output - count, count)
-            return Tiles(count, taps, stride, first, last, number > 1, number > 2, count <= _PAIRED)
+        if count <= line.output and middle <= {(0, (count - 1) * stride + taps)}:
+            ends, several = (met(0, count), met(line.output - count, count)), number > 1
+            paired = count <= _PAIRED
+            return Tiles(count, taps, stride, *ends, several, number > 2, paired, descending)
     return None

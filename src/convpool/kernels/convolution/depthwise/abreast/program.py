@@ -41,6 +41,8 @@ class Tiles(NamedTuple):
     """Whether there are more than two."""
     paired: bool
     """Whether two rows are summed at a time: one alone has too few sums to keep the CPU busy."""
+    descending: bool
+    """Whether the first tap meets the last pixel, along both axes; of stride 1."""
 
 
 class Abreast(NamedTuple):
@@ -69,7 +71,7 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
     pixel, taps = lanes * item, tiles.taps
     turn, finish = turning(number, lanes, planar_input), finishing(number, lanes, planar)
     add_row, at_once = _adding_rows(number, lanes, tiles), 1 + tiles.paired
-    more = 8 * len(Record._fields)
+    more, descending = 8 * len(Record._fields), tiles.descending
 
     def convolve(record, unit, thread):
         """Make some channels of one image."""
@@ -108,15 +110,27 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
             turned = wanted
             for y in range(row, row + rows, at_once):
                 top = y * plan.stride_y + cut.lowest_y
-                add_row(
+                below = plan.stride_y if y + 1 < row + rows else 0
+                here, by_row = (
                     panel + (top * plan.width + plan.lowest_x) * pixel,
                     plan.width * pixel,
+                )
+                made, apart = sums + (y - row) * plan.out_width * pixel, plan.out_width * pixel
+                if descending:  # upside down
+                    below *= at_once - 1
+                    here += (below + cut.taps_y - 1) * by_row
+                    top, by_row = cut.height - top - below - cut.taps_y, -by_row
+                    made, apart = made + below * apart, -apart
+                add_row(
+                    here,
+                    by_row,
                     weights,
                     cut.taps_y,
                     top,
                     cut.height,
-                    plan.stride_y if y + 1 < row + rows else 0,
-                    sums + (y - row) * plan.out_width * pixel,
+                    below,
+                    made,
+                    apart,
                     plan.out_width,
                     cut.tiles,
                 )
@@ -149,7 +163,9 @@ def _adding_rows(number: Any, lanes: int, tiles: Tiles) -> Any:
     add_last = adding(number, lanes, tiles, tiles.last)
 
     @block
-    def add_row(pixels, by_row, weights, taps, top, height, below, sums, positions, number_of):
+    def add_row(
+        pixels, by_row, weights, taps, top, height, below, sums, apart, positions, number_of
+    ):
         """Make a row of `positions` sums.
 
         The arguments:
@@ -161,17 +177,18 @@ def _adding_rows(number: Any, lanes: int, tiles: Tiles) -> Any:
             height: rows of pixels that there are.
             below: rows from there to what the next positions meet first; 0 if there are none.
             sums: address of the first one.
+            apart: bytes from there to those of the next positions.
             number_of: tiles of the row.
         """
-        add_first(pixels, by_row, weights, taps, top, height, below, sums, positions)
+        add_first(pixels, by_row, weights, taps, top, height, below, sums, apart)
         if many:
             for tile in range(1, number_of - 1):
                 here, there = pixels + tile * count * stride * pixel, sums + tile * count * pixel
-                add_middle(here, by_row, weights, taps, top, height, below, there, positions)
+                add_middle(here, by_row, weights, taps, top, height, below, there, apart)
         if several:  # the last one may begin before the one before ends
             column = positions - count
             here, there = pixels + column * stride * pixel, sums + column * pixel
-            add_last(here, by_row, weights, taps, top, height, below, there, positions)
+            add_last(here, by_row, weights, taps, top, height, below, there, apart)
 
     return add_row
 
@@ -180,10 +197,10 @@ def _adding_rows(number: Any, lanes: int, tiles: Tiles) -> Any:
 def _adding_tile(number: Any, lanes: int, tiles: Tiles, met: tuple[int, int]) -> Any:
     pixel = lanes * np.dtype(number).itemsize
     count, by_weights = tiles.positions, tiles.taps * pixel
-    shape = packed(tiles.taps, tiles.stride, *met, count)
+    shape = packed(tiles.taps, tiles.stride, *met, count, tiles.descending)
 
     @block
-    def add_tile(pixels, by_row, weights, taps, top, height, _below, target, _positions):
+    def add_tile(pixels, by_row, weights, taps, top, height, _below, target, _apart):
         """Make the sums of neighbouring positions of a row."""
         sums = zeros(number, lanes, count)
         for row in range(max(0, -top), min(taps, height - top)):
@@ -198,10 +215,14 @@ def _adding_tile(number: Any, lanes: int, tiles: Tiles, met: tuple[int, int]) ->
 def _adding_pair(number: Any, lanes: int, tiles: Tiles, met: tuple[int, int]) -> Any:
     pixel = lanes * np.dtype(number).itemsize
     count, by_weights = tiles.positions, tiles.taps * pixel
-    shape, both, two = packed(tiles.taps, tiles.stride, *met, count), UPPER + LOWER, 2 * count
+    shape, both, two = (
+        packed(tiles.taps, tiles.stride, *met, count, tiles.descending),
+        UPPER + LOWER,
+        2 * count,
+    )
 
     @block
-    def add_pair(pixels, by_row, weights, taps, top, height, below, target, positions):
+    def add_pair(pixels, by_row, weights, taps, top, height, below, target, apart):
         """Make the sums of neighbouring positions of a row, and of those of the next one."""
         begin, end = max(0, -top), min(taps, height - top)
         lower, lowest = end, end
@@ -220,6 +241,6 @@ def _adding_pair(number: Any, lanes: int, tiles: Tiles, met: tuple[int, int]) ->
             sums = add_taps(sums, here, weights + there, other + there, shape, LOWER)
         store_all(half(sums, 0), target, pixel)
         if below:
-            store_all(half(sums, 1), target + positions * pixel, pixel)
+            store_all(half(sums, 1), target + apart, pixel)
 
     return add_pair
