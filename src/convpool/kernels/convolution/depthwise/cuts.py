@@ -22,7 +22,7 @@ _MOST_TAPS, _MOST_STEP, _MOST_STRIDE = 7, 2, 2  # of an axis; each is compiled b
 _COUNTS = (1, 2, 4, 7)  # rows of a tile
 _PIECE = 128 << 10  # bytes that a unit reads and writes
 _UNITS = 4  # wanted of one image, or a multiple: few are shared evenly
-_WORTH_ASKING = 12 << 20
+WORTH_ASKING = 12 << 20
 """Bytes of a batch's input and output. To ask for lines before they are needed gains a fifth where
 they come from the third cache, and costs a tenth where they lie in the second one."""
 
@@ -119,7 +119,7 @@ class PlaneCuts(Cuts):
         """Return the record, and the number of units, for a batch."""
         record = self.record
         units, read, written = self._image
-        if batch * (read + written) >= _WORTH_ASKING:
+        if batch * (read + written) >= WORTH_ASKING:
             record = record.copy()
             record[_place("asks")] = 1
             is_large = batch * written >= WORTH_STREAMING

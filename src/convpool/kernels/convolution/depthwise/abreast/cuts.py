@@ -12,7 +12,7 @@ from convpool.kernels.convolution import filters
 from convpool.kernels.convolution.blocking import Machine, Problem, up
 from convpool.kernels.convolution.cuts import WORTH_THREADS, Cuts
 from convpool.kernels.convolution.depthwise.abreast.program import Abreast, Tiles, program
-from convpool.kernels.convolution.depthwise.cuts import axes_of
+from convpool.kernels.convolution.depthwise.cuts import WORTH_ASKING, axes_of
 from convpool.kernels.convolution.panel import BY_SQUARE
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program
@@ -122,6 +122,19 @@ class AbreastCuts(Cuts):
 
     turns = True
     """Whether images that can't be read so are copied, and not computed in another way."""
+
+    def work(self, batch: int, threads: int) -> tuple[Array, int]:  # noqa: ARG002 (others ask)
+        """Return the record, and the number of units, for a batch."""
+        record, (vertical, horizontal) = (
+            self.record,
+            (self.problem.vertical, self.problem.horizontal),
+        )
+        numbers = vertical.size * horizontal.size + vertical.output * horizontal.output
+        nbytes = batch * self.spec.groups * numbers * self.problem.itemsize
+        if self.planar and nbytes >= WORTH_ASKING:
+            record = record.copy()
+            record[-1] = 1
+        return record, batch * self.units
 
     def reads(self, images: Array) -> bool:
         """Tell whether images can be read as they are: planes, or pixels, without gaps."""

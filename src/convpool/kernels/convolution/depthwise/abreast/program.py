@@ -20,6 +20,7 @@ from convpool.kernels.convolution.forward import CEILING, SLOPE
 from convpool.kernels.convolution.record import Record
 from convpool.kernels.jit import Program, block
 from convpool.kernels.rows import fields, load_number, store_all
+from convpool.kernels.streaming import ask
 from convpool.kernels.sums import zeros
 from convpool.kernels.windows import packed
 
@@ -62,6 +63,8 @@ class Abreast(NamedTuple):
     tiles: int = 0
     """Of a row."""
     panel_bytes: int = 0
+    asks: int = 0
+    """1 if it asks for what comes next, of the input and the output, else 0."""
 
 
 @cache
@@ -108,6 +111,14 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
                 plan.column_stride,
             )
             turned = wanted
+            if cut.asks:
+                read, written, block = wanted * item, (row + rows) * plan.output_row, 0
+                if row + rows == plan.out_height:  # then the next channels' first rows
+                    read, written, block = 0, 0, lanes
+                for channel in range(block, block + channels):
+                    there = source + channel * plan.channel_stride + read
+                    ask(there, rows * plan.stride_y * plan.width * item)
+                    ask(target + channel * plan.output_filter + written, rows * plan.output_row)
             for y in range(row, row + rows, at_once):
                 top = y * plan.stride_y + cut.lowest_y
                 below = plan.stride_y if y + 1 < row + rows else 0
