@@ -1,6 +1,5 @@
 """Convolution and transposed convolution as the dispatch wants them: packed once, run often."""
 
-import struct
 from collections.abc import Hashable
 from dataclasses import replace
 from functools import cached_property
@@ -26,7 +25,8 @@ from convpool.kernels.convolution.panel import (
     BY_TWO,
     BY_VECTOR,
 )
-from convpool.kernels.convolution.record import SCRATCH_BYTES, SLOPE, tell
+from convpool.kernels.convolution.record import SCRATCH_BYTES, told_of
+from convpool.kernels.convolution.repeated import Repeated, repeated
 from convpool.kernels.convolution.sequence import Step
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
@@ -40,6 +40,7 @@ from convpool.threads import MOST, get_num_threads
 Array = NDArray[Any]
 
 _WORTH_THREADS = 1 << 17  # products
+_MOST_CALLS = 64  # that are kept for weights
 _NUMBERS: dict[str, type[np.number[Any]]] = {
     "float16": np.float32,
     "float32": np.float32,
@@ -57,6 +58,8 @@ class Packed:
     def __init__(self, weight: Array, bias: Array | None, *, kept: bool) -> None:
         self.weight, self.bias, self.kept = weight, bias, kept
         self.orders: dict[Hashable, Ordered] = {}
+        self.calls: dict[Hashable, Repeated | None] = {}
+        """Small ones; None where they can't be repeated."""
 
 
 class Convolution:
@@ -157,6 +160,10 @@ class Convolution:
         """Return activation(convolution + bias + residual)."""
         if self._dtype != self._number:  # halves are stored, and computed in float32
             return self._run_halves(input, packed, out, residual, activation)
+        if packed.kept and out is None and residual is None:
+            call = self._repeated(input, packed, activation)
+            if call is not None:
+                return call(input)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
         alone = self._alone(not last, packed.kept)
@@ -174,6 +181,20 @@ class Convolution:
                 ways = [alone]
         self._fill(ways, images, packed, out, residual, activation)
         return out
+
+    def _repeated(self, input: Array, packed: Packed, activation: Activation) -> Repeated | None:
+        """Return a small call on images that can simply be read, or None."""
+        batch = len(input)
+        if batch * self._products >= _WORTH_THREADS or not input.flags.c_contiguous:
+            return None
+        kind = self, batch, id(activation), get_precision()
+        if kind not in packed.calls:
+            if len(packed.calls) >= _MOST_CALLS:
+                packed.calls.clear()
+            shape = (batch, self._spec.out_channels, *self._plane)
+            step, held = self.step(batch, packed, activation), (self, activation)
+            packed.calls[kind] = repeated(step, shape, np.dtype(self._number), held)
+        return packed.calls[kind]
 
     def _by_planes(
         self,
@@ -234,7 +255,7 @@ class Convolution:
             distance = memory.address_of(residual) - memory.address_of(out)
         ordered = self._ordered(packed, cuts)  # whose arrays must live until the end
         known = self._known(cuts, images, ordered, distance)
-        told = _told(record, images, out, scratch, known, activation)
+        told = told_of(record, images, out, scratch, known, activation)
         program(told, units, threads=threads)
         memory.give_back(scratch)
         if not cuts.spoils:
@@ -261,13 +282,15 @@ class Convolution:
         images = np.empty((batch, *self._request.image_shape), self._number)  # for their strides
         out = np.empty((batch, self._spec.out_channels, *self._plane), self._number)
         cuts = self._alone(True, packed.kept) or self._ways(True, packed.kept)[0]
+        _, reading = self._readable(images)
+        program = cuts.program(reading)
+        program.prepare()  # as in `_carry_out`
         threads = batch * self._products >= _WORTH_THREADS
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
         known = self._known(cuts, images, self._ordered(packed, cuts), 0)
-        _, reading = self._readable(images)
         return Step(
-            cuts.program(reading),
-            _told(record, images, out, np.empty(0, np.uint8), known, activation),
+            program,
+            told_of(record, images, out, np.empty(0, np.uint8), known, activation),
             units,
             threads and units > 1,
             MOST * int(record[SCRATCH_BYTES]),
@@ -355,23 +378,6 @@ def prepare(request: Request) -> ConvolutionOperator:
     """Return the operator that carries out a request which wasn't refused."""
     operator: Any = SmallConvolution if takes(request) else Convolution
     return cast("ConvolutionOperator", operator(request))
-
-
-def _told(
-    record: Array,
-    images: Array,
-    out: Array,
-    scratch: Array,
-    known: tuple[int, int, int, int, int],
-    activation: Activation,
-) -> Array:
-    """Return the record of a call."""
-    told = np.empty(len(record) + len(images), np.int64)
-    tell.serial(told, record, images, out, scratch, known)
-    if activation is not NO_ACTIVATION:
-        bits = struct.pack("dd", activation.slope, activation.ceiling)
-        told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
-    return told
 
 
 def _like(out: Array, array: Array) -> Array:

@@ -75,6 +75,7 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
     turn, finish = turning(number, lanes, planar_input), finishing(number, lanes, planar)
     add_row, at_once = _adding_rows(number, lanes, tiles), 1 + tiles.paired
     more, descending = 8 * len(Record._fields), tiles.descending
+    ask_for_next = _asking(number, lanes)
 
     def convolve(record, unit, thread):
         """Make some channels of one image."""
@@ -112,13 +113,7 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
             )
             turned = wanted
             if cut.asks:
-                read, written, block = wanted * item, (row + rows) * plan.output_row, 0
-                if row + rows == plan.out_height:  # then the next channels' first rows
-                    read, written, block = 0, 0, lanes
-                for channel in range(block, block + channels):
-                    there = source + channel * plan.channel_stride + read
-                    ask(there, rows * plan.stride_y * plan.width * item)
-                    ask(target + channel * plan.output_filter + written, rows * plan.output_row)
+                ask_for_next(record, source, target, channels, row + rows, rows, wanted)
             for y in range(row, row + rows, at_once):
                 top = y * plan.stride_y + cut.lowest_y
                 below = plan.stride_y if y + 1 < row + rows else 0
@@ -161,6 +156,25 @@ def program(number: Any, lanes: int, tiles: Tiles, planar_input: bool, planar: b
     numbers = *tiles[:3], *tiles.first, *tiles.last, *tiles[5:], planar_input, planar
     name = "-".join(str(int(one)) for one in (lanes, *numbers))
     return Program(convolve, variant=f"abreast-{number.__name__}-{name}")
+
+
+@cache
+def _asking(number: Any, lanes: int) -> Any:
+    item = np.dtype(number).itemsize
+
+    @block
+    def ask_for_next(record, source, target, channels, row, rows, pixels):
+        """Ask for as many rows as were made before `row`, of planes; or of the next channels'."""
+        plan = fields(record, Record)
+        read, written, first = pixels * item, row * plan.output_row, 0
+        if row == plan.out_height:
+            read, written, first = 0, 0, lanes
+        for channel in range(first, first + channels):
+            there = source + channel * plan.channel_stride + read
+            ask(there, rows * plan.stride_y * plan.width * item)
+            ask(target + channel * plan.output_filter + written, rows * plan.output_row)
+
+    return ask_for_next
 
 
 @cache
