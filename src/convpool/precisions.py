@@ -1,7 +1,8 @@
 """How convolutions of float32 may be computed: fast, or as exactly as one product after the other.
 
 "fast" allows short convolutions with few products (Winograd's), whose rounding errors are some five
-times larger, and numbers that share a scale; "strict" doesn't. The choice belongs to the running context: a thread, or a task.
+times larger, and numbers that share a scale; "strict" doesn't. The choice belongs to the running
+context: a thread, or a task.
 """
 
 import os

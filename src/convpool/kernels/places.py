@@ -18,6 +18,8 @@ from convpool.kernels.simd import I64
 
 RECORD_WORDS = 32
 """Of a record that is copied for a call."""
+MOST_WORDS = 128
+"""Of one whose length is told."""
 
 _BYTE = ir.IntType(8)
 _HEADER = object.__basicsize__
@@ -83,3 +85,28 @@ def call_with_copy(_context, _program, _record, _result, places):
         return builder.load(builder.inttoptr(there, I64.as_pointer()))
 
     return types.intp(*(types.intp,) * 3, places), generate
+
+
+@intrinsic
+def call_units_with_copy(_context, _program, _record, _words, _units, places):
+    """Call a program (record, unit, thread) for some units, with a copy of a record of `words`.
+
+    The copy's first words are the places. Returns 0.
+    """
+
+    def generate(_context, builder, _signature, values):
+        program, template, count, units, given = values
+        copy = cgutils.alloca_once(builder, ir.ArrayType(I64, MOST_WORDS))
+        start = builder.ptrtoint(copy, I64)
+        source = builder.inttoptr(template, I64.as_pointer())
+        cgutils.raw_memcpy(builder, copy, source, count, I64(8))
+        for place in range(places.count):
+            there = builder.inttoptr(builder.add(start, I64(8 * place)), I64.as_pointer())
+            builder.store(builder.extract_value(given, place), there)
+        function = ir.FunctionType(ir.VoidType(), [I64] * 3)
+        callee = builder.inttoptr(program, function.as_pointer())
+        with cgutils.for_range(builder, units) as loop:
+            builder.call(callee, [start, loop.index, I64(0)])
+        return I64(0)
+
+    return types.intp(*(types.intp,) * 4, places), generate

@@ -237,7 +237,7 @@ def transpose(_context, rows):
 
     def generate(context, builder, _signature, values):
         square = cgutils.unpack_tuple(builder, values[0])
-        return context.make_tuple(builder, rows, _transpose(builder, square))
+        return context.make_tuple(builder, rows, transposed(builder, square))
 
     return rows(rows), generate
 
@@ -372,16 +372,16 @@ def _store(builder, value, place, vector):
     stored.align = vector.itemsize
 
 
-def _transpose(builder, square):
-    """Exchange ever smaller blocks across the diagonal; the lanes are a power of two."""
-    size = len(square)
+def transposed(builder, square):
+    """Exchange ever smaller blocks across the diagonal; of long rows, of each square of them."""
+    size, lanes = len(square), square[0].type.count
     block = size // 2
     while block:
         upper, lower = [], []
-        for lane in range(size):
+        for lane in range(lanes):
             is_left = (lane // block) % 2 == 0
-            upper.append(lane if is_left else size + lane - block)
-            lower.append(lane + block if is_left else size + lane)
+            upper.append(lane if is_left else lanes + lane - block)
+            lower.append(lane + block if is_left else lanes + lane)
         exchanged = list(square)
         for row in range(size):
             if (row // block) % 2 == 0:

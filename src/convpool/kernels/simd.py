@@ -5,9 +5,9 @@ are two registers of AVX-512, four of AVX2 and eight of SSE. Operations are modu
 and take their constants as literal ints, since an intrinsic made inside a function changes its name
 from one process to the next and would never be found in Numba's cache on disk.
 
-`simd`, `rows`, `sums`, `combining`, `sliding`, `amx`, `pieces`, `digits`, `windows`, `spreading`,
-`half` and `places` are the only files that speak LLVM; `extremes` and `lowering` speak it for the
-compiler.
+`simd`, `rows`, `sums`, `combining`, `sliding`, `abreast`, `amx`, `pieces`, `digits`, `windows`,
+`spreading`, `half` and `places` are the only files that speak LLVM; `extremes` and `lowering` speak
+it for the compiler.
 """
 
 # Numba calls these functions with its own, untyped objects.

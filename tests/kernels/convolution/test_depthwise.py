@@ -35,10 +35,10 @@ def test_strides_of_two(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) 
     check(Case(spec, images, weight, bias), result)
     surrounded = np.full((3, spec.in_channels, plane[0] + 2, plane[1] + 2), np.nan, dtype)
     surrounded[:, :, 1:-1, 1:-1] = images
-    monkeypatch.setattr(cuts, "_WORTH_ASKING", 0)
+    monkeypatch.setattr(cuts, "WORTH_ASKING", 0)
     again = operator(surrounded[:, :, 1:-1, 1:-1], weight, bias)
     assert again.tobytes() == result.tobytes()
-    monkeypatch.setattr(operator, "_planes", None)
+    monkeypatch.setattr(operator, "_depthwise", None)
     assert operator(images, weight, bias).tobytes() == result.tobytes()
 
 

@@ -32,7 +32,7 @@ Array = NDArray[Any]
 
 _LINE = 64
 _JOINT_PANEL, _JOINT_UNITS = 32 << 10, 16  # bytes; units wanted of one image
-_WORTH_THREADS = 1 << 16  # weights to pack
+WORTH_THREADS = 1 << 16  # weights to pack
 _FEW_BLOCKS = 6  # of filters: for them a panel isn't worth filling, though its lines are whole
 
 
@@ -304,7 +304,7 @@ class Cuts:
         packed = memory.row(size + _LINE, self.number)  # prefetched beyond its end
         record = self._packing_record.copy()
         record[0], record[1] = memory.address_of(weight), memory.address_of(packed)
-        self._packer(record, blocks, threads=size >= _WORTH_THREADS)
+        self._packer(record, blocks, threads=size >= WORTH_THREADS)
         return packed
 
     @cached_property

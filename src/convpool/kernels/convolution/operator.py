@@ -1,6 +1,5 @@
 """Convolution and transposed convolution as the dispatch wants them: packed once, run often."""
 
-import struct
 from collections.abc import Hashable
 from dataclasses import replace
 from functools import cached_property
@@ -15,7 +14,7 @@ from convpool.kernels.convolution.amx import choice as amx
 from convpool.kernels.convolution.amx import cuts as matrices
 from convpool.kernels.convolution.blocking import Machine, Problem
 from convpool.kernels.convolution.cuts import Cuts
-from convpool.kernels.convolution.depthwise import cuts as depthwise
+from convpool.kernels.convolution.depthwise.choice import DepthwiseCuts, choose
 from convpool.kernels.convolution.digits import cuts as digits
 from convpool.kernels.convolution.geometry import is_flat, lines, one_to_one
 from convpool.kernels.convolution.packed import Ordered, Packed
@@ -28,7 +27,8 @@ from convpool.kernels.convolution.panel import (
     BY_TWO,
     BY_VECTOR,
 )
-from convpool.kernels.convolution.record import SCRATCH_BYTES, SLOPE, tell
+from convpool.kernels.convolution.record import SCRATCH_BYTES, told_of
+from convpool.kernels.convolution.repeated import Repeated, repeated
 from convpool.kernels.convolution.sequence import Step
 from convpool.kernels.convolution.small import SmallConvolution, takes
 from convpool.kernels.convolution.tapwise import cuts as tapwise
@@ -43,6 +43,7 @@ from convpool.threads import MOST, get_num_threads
 Array = NDArray[Any]
 
 _WORTH_THREADS = 1 << 17  # products
+_MOST_CALLS = 64  # that are kept for weights
 _NUMBERS: dict[str, type[np.number[Any]]] = {
     "float16": np.float32,
     "float32": np.float32,
@@ -69,9 +70,7 @@ class Convolution:
         problem = Problem(vertical, horizontal, channels, filters, np.dtype(self._number).itemsize)
         common = spec, problem, Machine(*registers()), self._number
         self._cuts = {planar: Cuts(*common, planar) for planar in (True, False)}
-        self._planes: Cuts | None = None
-        if depthwise.fits(problem) and not self._cuts[True].repeats:
-            self._planes = depthwise.PlaneCuts(*common, True)
+        self._depthwise = choose(self._cuts[True])
         self._tiled: dict[bool, matrices.AmxCuts] = {}
         self._packs_tiled = False
         if amx.fits(problem):
@@ -82,10 +81,9 @@ class Convolution:
         if amx.fits(problem):
             self._choose_digits(amx.best(self._cuts[True]))
         self._tapwise = None
-        if self._planes is None:
+        if self._depthwise is None:
             self._tapwise = tapwise.best(self._cuts[True], self._tiled.get(True))
-        is_phased = self._planes is not None and problem.phases > 1
-        self._turns = is_phased or self._tapwise is not None
+        self._turns = self._depthwise.turns if self._depthwise else self._tapwise is not None
         self._short: dict[bool, winograd.WinogradCuts] = {}
         self._packs_short = False
         if winograd.fits(problem):
@@ -137,17 +135,9 @@ class Convolution:
             for planar, cuts in self._tiled.items()
         }
 
-    @property
-    def _planes_now(self) -> Cuts | None:
-        """The way plane by plane in the running context's precision."""
-        return self._strict_planes if get_precision() == STRICT else self._planes
-
-    @cached_property
-    def _strict_planes(self) -> Cuts | None:
-        """The way plane by plane that sums in another order: all images take it, in any layout."""
-        if self._planes is None:
-            return None
-        return replace(self._planes, problem=replace(self._planes.problem, strict=True))
+    def _alone(self, planar: bool, kept: bool) -> DepthwiseCuts | None:
+        """The way of a depthwise layer, if it is one."""
+        return self._depthwise.cuts(planar, kept) if self._depthwise else None
 
     @property
     def packing(self) -> Hashable:
@@ -157,7 +147,7 @@ class Convolution:
     @property
     def way(self) -> str:
         """How planes are computed in the running context's precision, with packed weights."""
-        return (self._planes or self._ways(planar=True, kept=True)[0]).way
+        return (self._alone(True, True) or self._ways(planar=True, kept=True)[0]).way
 
     def pack(self, weight: Array, bias: Array | None, *, once: bool = False) -> Packed:
         """Return weights and bias, which are kept: they mustn't be changed as long as it lives."""
@@ -181,10 +171,14 @@ class Convolution:
         """Return activation(convolution + bias + residual)."""
         if self._dtype != self._number:  # halves are stored, and computed in float32
             return self._run_halves(input, packed, out, residual, activation)
+        if packed.kept and out is None and residual is None:
+            call = self._repeated(input, packed, activation)
+            if call is not None:
+                return call(input)
         shape = (len(input), self._spec.out_channels, *self._plane)
         last = memory.is_channels_last(input if out is None else out)
-        planes = self._planes_now
-        if last and (self._turns or (planes is not None and planes.problem.strict)):
+        alone = self._alone(not last, packed.kept)
+        if last and (self._turns or (alone is not None and alone.problem.strict)):
             return self._by_planes(input, packed, out, residual, activation)
         if out is None:
             out = memory.empty(shape, self._number, channels_last=last)
@@ -192,10 +186,27 @@ class Convolution:
             residual = _like(out, residual)
         in_rows = input.strides[3] == input.itemsize or input.shape[3] == 1
         ways, images = self._ways(not last, packed.kept, in_rows), input
-        if planes is not None and not last and (in_rows or planes.problem.strict):
-            ways, images = [planes], input if in_rows else np.ascontiguousarray(input)
+        if alone is not None:
+            if alone.turns and not alone.reads(input):
+                images = np.ascontiguousarray(input)
+            if alone.reads(images):
+                ways = [alone]
         self._fill(ways, images, packed, out, residual, activation)
         return out
+
+    def _repeated(self, input: Array, packed: Packed, activation: Activation) -> Repeated | None:
+        """Return a small call on images that can simply be read, or None."""
+        batch = len(input)
+        if batch * self._products >= _WORTH_THREADS or not input.flags.c_contiguous:
+            return None
+        kind = self, batch, id(activation), get_precision()
+        if kind not in packed.calls:
+            if len(packed.calls) >= _MOST_CALLS:
+                packed.calls.clear()
+            shape = (batch, self._spec.out_channels, *self._plane)
+            step, held = self.step(batch, packed, activation), (self, activation)
+            packed.calls[kind] = repeated(step, shape, np.dtype(self._number), held)
+        return packed.calls[kind]
 
     def _by_planes(
         self,
@@ -261,7 +272,7 @@ class Convolution:
             distance = memory.address_of(residual) - memory.address_of(out)
         ordered = self._ordered(packed, cuts)  # whose arrays must live until the end
         known = self._known(cuts, images, ordered, distance)
-        told = _told(record, images, out, scratch, known, activation)
+        told = told_of(record, images, out, scratch, known, activation)
         program(told, units, threads=threads)
         memory.give_back(scratch)
         if not cuts.spoils:
@@ -287,14 +298,16 @@ class Convolution:
             return None
         images = np.empty((batch, *self._request.image_shape), self._number)  # for their strides
         out = np.empty((batch, self._spec.out_channels, *self._plane), self._number)
-        cuts = self._planes_now or self._ways(True, packed.kept)[0]
+        cuts = self._alone(True, packed.kept) or self._ways(True, packed.kept)[0]
+        _, reading = self._readable(images)
+        program = cuts.program(reading)
+        program.prepare()  # as in `_carry_out`
         threads = batch * self._products >= _WORTH_THREADS
         record, units = cuts.work(batch, get_num_threads() if threads else 1)
         known = self._known(cuts, images, self._ordered(packed, cuts), 0)
-        _, reading = self._readable(images)
         return Step(
-            cuts.program(reading),
-            _told(record, images, out, np.empty(0, np.uint8), known, activation),
+            program,
+            told_of(record, images, out, np.empty(0, np.uint8), known, activation),
             units,
             threads and units > 1,
             MOST * int(record[SCRATCH_BYTES]),
@@ -388,23 +401,6 @@ def prepare(request: Request) -> ConvolutionOperator:
     """Return the operator that carries out a request which wasn't refused."""
     operator: Any = SmallConvolution if takes(request) else Convolution
     return cast("ConvolutionOperator", operator(request))
-
-
-def _told(
-    record: Array,
-    images: Array,
-    out: Array,
-    scratch: Array,
-    known: tuple[int, int, int, int, int],
-    activation: Activation,
-) -> Array:
-    """Return the record of a call."""
-    told = np.empty(len(record) + len(images), np.int64)
-    tell.serial(told, record, images, out, scratch, known)
-    if activation is not NO_ACTIVATION:
-        bits = struct.pack("dd", activation.slope, activation.ceiling)
-        told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
-    return told
 
 
 def _like(out: Array, array: Array) -> Array:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from convpool.kernels.convolution.repeated import Repeated
+
 Array = NDArray[Any]
 
 Ordered = tuple[int, int, tuple[Array, Array]]
@@ -23,3 +25,5 @@ class Packed:
         self.once = once
         """Whether they meet one batch."""
         self.orders: dict[Hashable, Ordered] = {}
+        self.calls: dict[Hashable, Repeated | None] = {}
+        """Small ones; None where they can't be repeated."""

@@ -1,9 +1,17 @@
 """What a convolution's program is told: addresses and numbers of 64 bits, in one array."""
 
-from typing import NamedTuple
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convpool.kernels.jit import Kernel
 from convpool.kernels.simd import address
+from convpool.request import NO_ACTIVATION
+from convpool.spec import Activation
+
+Array = NDArray[Any]
 
 
 class Record(NamedTuple):
@@ -139,3 +147,20 @@ tell = Kernel(_tell, variant="tell")
 Then follows a number for each image, 0. If the last of those known says so, a run makes it 1 where
 the image must be computed another way, and the number after a `Record` is the address of the first.
 In Python, to ask three arrays for their addresses takes as long as a small layer."""
+
+
+def told_of(
+    record: Array,
+    images: Array,
+    out: Array,
+    scratch: Array,
+    known: tuple[int, int, int, int, int],
+    activation: Activation,
+) -> Array:
+    """Return the record of a call."""
+    told = np.empty(len(record) + len(images), np.int64)
+    tell.serial(told, record, images, out, scratch, known)
+    if activation is not NO_ACTIVATION:
+        bits = struct.pack("dd", activation.slope, activation.ceiling)
+        told[SLOPE : SLOPE + 2] = struct.unpack("qq", bits)
+    return told

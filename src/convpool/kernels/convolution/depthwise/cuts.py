@@ -22,7 +22,7 @@ _MOST_TAPS, _MOST_STEP, _MOST_STRIDE = 7, 2, 2  # of an axis; each is compiled b
 _COUNTS = (1, 2, 4, 7)  # rows of a tile
 _PIECE = 128 << 10  # bytes that a unit reads and writes
 _UNITS = 4  # wanted of one image, or a multiple: few are shared evenly
-_WORTH_ASKING = 12 << 20
+WORTH_ASKING = 12 << 20
 """Bytes of a batch's input and output. To ask for lines before they are needed gains a fifth where
 they come from the third cache, and costs a tenth where they lie in the second one."""
 
@@ -106,11 +106,20 @@ class PlaneCuts(Cuts):
         written = row * vertical.output * horizontal.output
         return planes.units, read, written
 
+    @property
+    def turns(self) -> bool:
+        """Whether images that can't be read so are copied, and not computed in another way."""
+        return self.problem.strict
+
+    def reads(self, images: Array) -> bool:
+        """Tell whether images can be read as they are: their rows are rows of memory."""
+        return images.strides[3] == images.itemsize or images.shape[3] == 1
+
     def work(self, batch: int, threads: int) -> tuple[Array, int]:  # noqa: ARG002 (others ask)
         """Return the record, and the number of units, for a batch."""
         record = self.record
         units, read, written = self._image
-        if batch * (read + written) >= _WORTH_ASKING:
+        if batch * (read + written) >= WORTH_ASKING:
             record = record.copy()
             record[_place("asks")] = 1
             is_large = batch * written >= WORTH_STREAMING

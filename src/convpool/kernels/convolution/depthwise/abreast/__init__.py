@@ -1,0 +1,1 @@
+"""Depthwise layers with channels side by side in vectors."""
