@@ -138,15 +138,22 @@ class Tiling:
         """Return the bytes of so many tiles' values."""
         return self.points**2 * self.plane(tiles)
 
-    def together(self, tiles: int) -> int:
-        """Return how many blocks of filters' sums are held at a time."""
+    def stays(self, tiles: int) -> bool:
+        """Tell whether values, sums and a block of filters' weights stay in the second cache."""
         planes = self.points**2
         sums = planes * self.room(tiles) * self.lanes * self.itemsize
-        if self.values(tiles) + sums + planes * self.weights_plane <= _HELD:
-            together = 1
-        else:
+        return self.values(tiles) + sums + planes * self.weights_plane <= _HELD
+
+    def together(self, tiles: int) -> int:
+        """Return how many blocks of filters' sums are held at a time: of few tiles, an even number.
+
+        See `matrices`.
+        """
+        sums = self.points**2 * self.room(tiles) * self.lanes * self.itemsize
+        together = 1
+        if not self.stays(tiles):
             together = even(self.filter_blocks, max(1, _SUMS // sums))
-        return up(together, 2) if self.matrices and tiles <= ROWS else together  # see `matrices`
+        return up(together, 2) if self.matrices and tiles <= ROWS else together
 
     def best(self, batch: int, threads: int) -> Choice:
         """Return the choice that takes the fewest cycles."""
@@ -220,7 +227,7 @@ class Tiling:
         held = values + weights + sums * together
         spilled = min(1.0, max(0.0, (held - least) / (most - least)))
         moved = 2 * values
-        if together > 1:
+        if not self.stays(tiles):
             moved = values * (1 + -(-blocks // together)) + 2 * blocks * sums
         return cycles + spilled * moved / 12
 
