@@ -2,7 +2,7 @@
 
 Weights come as float32, a third fewer bytes than their pieces, since large layers wait for them. A
 few steps' pieces at a time are in the nearer caches: those that are multiplied, and those that are
-split meanwhile. What comes after these is asked for.
+split meanwhile. What comes after these the CPU foresees: to ask for it takes a hundredth longer.
 """
 
 # Compiled by Numba, which infers the types.
@@ -42,7 +42,6 @@ _SEGMENT, _LONG_SEGMENT, _SOME = 2, 8, 2
 _TWO = 2  # blocks of filters at a time, for few tiles
 RING = 2 * _LONG_SEGMENT * STEP_OF_WEIGHTS
 """Bytes of the weights' pieces: of a segment, and of the next one."""
-_AHEAD = 3  # segments from those that are multiplied to those that are asked for
 _RECORD = 8 * len(Record._fields)
 _ROW = 4 * LANES  # bytes of the weights, or of the sums, of a block of filters
 _HALF = LANES // 2
@@ -93,17 +92,15 @@ def _many(number: Any, points: int) -> Any:
         segment = _SEGMENT if pairs <= _SOME else _LONG_SEGMENT
         turns = points * blocks * -(-steps // segment)
         size = -(-size // (turns * pairs * _LINE)) * _LINE
-        at = following = coming = 0, 0, 0
+        at = 0, 0, 0
         ends = points, blocks, steps
-        for _ in range(_AHEAD):
-            coming = _next(coming, ends, (1, segment))
         configure(more.shapes)
-        split(weights, (0, PAIRS * min(segment, steps)), pieces, weights)
+        split(weights, (0, PAIRS * min(segment, steps)), pieces)
         for turn in range(turns):
             point, i, begin = at
             end = min(begin + segment, steps)
             following = _next(at, ends, (1, segment))
-            source, asked = _weights(record, weights, following), _weights(record, weights, coming)
+            source = _weights(record, weights, following)
             # Of the next weights, those of some pairs of channels in each turn.
             left = PAIRS * min(segment, steps - following[2]) if turn + 1 < turns else 0
             done, share = 0, -(-left // (pairs * (end - begin) * _TURNS))
@@ -120,19 +117,19 @@ def _many(number: Any, points: int) -> Any:
                     one, other = first + step * more.values_step, second + step * more.values_step
                     held = pieces + (step - begin) * STEP_OF_WEIGHTS
                     add_product(one, other, tile, held, 0)
-                    done = split(source, (done, min(done + share, left)), others, asked)
+                    done = split(source, (done, min(done + share, left)), others)
                     add_product(one, other, tile, held, 1)
-                    done = split(source, (done, min(done + share, left)), others, asked)
+                    done = split(source, (done, min(done + share, left)), others)
                     add_product(one, other, tile, held, 2)
-                    done = split(source, (done, min(done + share, left)), others, asked)
+                    done = split(source, (done, min(done + share, left)), others)
                     add_product(one, other, tile, held, 3)
-                    done = split(source, (done, min(done + share, left)), others, asked)
+                    done = split(source, (done, min(done + share, left)), others)
                     add_product(one, other, tile, held, 4)
-                    done = split(source, (done, min(done + share, left)), others, asked)
+                    done = split(source, (done, min(done + share, left)), others)
                     add_product(one, other, tile, held, 5)
                 if pairs > 1 or end == steps:
                     store_sums(sums + t * _ROW, sums + (t + half) * _ROW)
-            at, coming = following, _next(coming, ends, (1, segment))
+            at = following
             pieces, others = others, pieces
 
     return multiply_many
@@ -155,18 +152,16 @@ def _few(number: Any, points: int) -> Any:
         output, pixels, size = soon
         turns = points * (blocks // _TWO) * steps
         size = -(-size // (turns * _LINE)) * _LINE
-        at = following = coming = 0, 0, 0
+        at = 0, 0, 0
         ends = points, blocks, steps
-        for _ in range(_AHEAD):
-            coming = _next(coming, ends, (_TWO, 1))
         configure(more.shapes + 64)
-        split(weights, (0, PAIRS), pieces, weights)
-        split(weights + more.weights_block, (0, PAIRS), pieces + STEP_OF_WEIGHTS, weights)
+        split(weights, (0, PAIRS), pieces)
+        split(weights + more.weights_block, (0, PAIRS), pieces + STEP_OF_WEIGHTS)
         for _ in range(turns):
             point, i, step = at
             following = _next(at, ends, (_TWO, 1))
-            source, asked = _weights(record, weights, following), _weights(record, weights, coming)
-            more_source, more_asked = source + more.weights_block, asked + more.weights_block
+            source = _weights(record, weights, following)
+            more_source = source + more.weights_block
             held, more_held = pieces, pieces + STEP_OF_WEIGHTS
             room, more_room = others, others + STEP_OF_WEIGHTS
             first = memory + more.values + point * more.values_plane + step * more.values_step
@@ -174,21 +169,21 @@ def _few(number: Any, points: int) -> Any:
             if step == 0:
                 clear_sums()
             add_product_across(first, tile, held, more_held, 0)
-            split(source, (0, 5), room, asked)
+            split(source, (0, 5), room)
             add_product_across(first, tile, held, more_held, 1)
-            split(source, (5, 10), room, asked)
+            split(source, (5, 10), room)
             add_product_across(first, tile, held, more_held, 2)
-            split(source, (10, PAIRS), room, asked)
+            split(source, (10, PAIRS), room)
             add_product_across(first, tile, held, more_held, 3)
-            split(more_source, (0, 5), more_room, more_asked)
+            split(more_source, (0, 5), more_room)
             add_product_across(first, tile, held, more_held, 4)
-            split(more_source, (5, 10), more_room, more_asked)
+            split(more_source, (5, 10), more_room)
             add_product_across(first, tile, held, more_held, 5)
-            split(more_source, (10, PAIRS), more_room, more_asked)
+            split(more_source, (10, PAIRS), more_room)
             if step + 1 == steps:
                 sums = memory + more.sums + i * more.sums_block + point * more.sums_plane
                 store_sums(sums, sums + more.sums_block)
-            at, coming = following, _next(coming, ends, (_TWO, 1))
+            at = following
             pieces, others = others, pieces
 
     return multiply_few
@@ -230,14 +225,13 @@ def _ask(address, size):
 @cache
 def _splitting(number: Any) -> Any:
     @block
-    def split(weights, pairs, pieces, asked):
-        """Split the weights of pairs of channels, and ask for as many others; return the end."""
+    def split(weights, pairs, pieces):
+        """Split the weights of some pairs of channels; return where they end."""
         first, end = pairs
         for pair in range(first, end):
             step, place = divmod(pair, PAIRS)
             source = weights + 2 * pair * _ROW
             target = pieces + step * STEP_OF_WEIGHTS + place * 64
-            _ask(asked + 2 * pair * _ROW, 2 * _ROW)
             for half in range(2):
                 one = load(number, source + half * 64, _HALF)
                 other = load(number, source + half * 64 + _ROW, _HALF)
