@@ -38,12 +38,11 @@ class Tiles(NamedTuple):
     weights_block: int = 0
     """Of the transformed weights: from block to block of filters."""
     pieces: int = 0
-    """Of the weights of a plane and a block of filters, and of the next ones."""
-    pieces_size: int = 0
+    """Of the weights of some steps, and of the next ones."""
     shapes: int = 0
-    """Address of the shapes of AMX's registers."""
+    """Address of the shapes of AMX's registers, for two of tiles at a time and then for one."""
     rows: int = 0
-    """Tiles in one of them."""
+    """Tiles in one of two."""
     images: int = 0
     """Of a unit, at most; a dilated layer's are parted into those of every `turns`-th row."""
     turns: int = 1
