@@ -166,4 +166,4 @@ def test_fx_traces_it_as_one_node() -> None:
     net = torch.nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
     traced, images = torch.fx.symbolic_trace(net), torch.randn(1, 2, 6, 6)
     assert torch.equal(traced(images), net(images))
-    assert sum(node.op == "call_function" for node in traced.graph.nodes) == 2
+    assert sum(node.op == "call_function" for node in traced.graph.nodes) == 3
