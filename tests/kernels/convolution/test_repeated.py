@@ -9,7 +9,7 @@ from convpool import bind
 from convpool.kernels.convolution import operator as operators
 from convpool.kernels.convolution.operator import Convolution
 from convpool.precisions import precision
-from convpool.request import Request
+from convpool.request import NO_ACTIVATION, Request
 from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
 from tests.kernels.convolution.cases import Case, Plane, Spec, check
 from tests.kernels.layouts import channels_last, noise
@@ -33,8 +33,8 @@ def test_again_and_again(name: str, activation: str | None) -> None:
     weight, bias = noise(spec.weight_shape), noise((spec.out_channels,))
     bound = bind(spec, weight, bias, activation=activation)
     first = bound(images)
-    follows = {"activation": Activation(0.0)} if activation else {}
-    check(Case(spec, images, weight, bias, **follows), first)
+    follows = Activation(0.0) if activation else NO_ACTIVATION
+    check(Case(spec, images, weight, bias, activation=follows), first)
     kept = first.copy()
     with precision("strict"):
         strict = bound(images)
