@@ -20,7 +20,6 @@ from convpool.kernels import memory
 from convpool.kernels.convolution.sequence import Step
 from convpool.kernels.jit import entry_point
 from convpool.kernels.places import MOST_WORDS, Place, address_at, call_units_with_copy
-from convpool.threads import MOST
 
 Array = NDArray[Any]
 
@@ -36,7 +35,7 @@ class Repeated:
         """Prepare calls whose result has a shape; `held` is what has to live as long."""
         self._held = step, held
         self._about = step.program.address, step.told, len(step.told), step.units
-        self._scratch_bytes = step.scratch_bytes // MOST
+        self._scratch_bytes = step.scratch_bytes
         self._source = memory.source_of(shape, dtype)
         self._call = _call()
 
