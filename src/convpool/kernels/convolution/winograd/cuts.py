@@ -156,15 +156,18 @@ class WinogradCuts(SharingCuts):
 
         Weights are packed at 1.2 cycles a number, and 0.35 for each that is made of them, with
         20,000 to begin with; if these outgrow the second cache, 0.4 more in each image. What direct
-        products of matrices cost, packing included, is given.
+        products of matrices cost, packing included, is given. Of small groups, whose weights are
+        read once for few tiles, those of all outgrow it: then 0.33 more for each.
         """
         problem = self.problem
         direct = block(problem, self.machine, planar=self.planar)
         mine, others = self.cycles, cycles(direct, problem, self.machine)
+        tiling = self.tiling
+        made = tiling.points**2 * tiling.weight_channels * tiling.filter_blocks * tiling.lanes
+        if tiling.groups > 1 and tiling.groups * made * problem.itemsize > _SECOND_CACHE:
+            mine += 0.33 * made
         if packs:
             weights = problem.channels * problem.filters * problem.taps
-            tiling = self.tiling
-            made = tiling.points**2 * tiling.weight_channels * tiling.filter_blocks * tiling.lanes
             mine += (0.35 * made + 1.2 * weights + 20_000) / IMAGES
             if made * problem.itemsize > _SECOND_CACHE:
                 mine += 0.4 * made
