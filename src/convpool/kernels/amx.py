@@ -135,22 +135,10 @@ def add_products(
     """
 
     def generate(context, builder, _signature, values):
-        rows, (row, piece) = values[:2], values[2:4]
-        pairs, pair = values[4:6][: columns.literal_value], values[6]
-
-        def load_rows(which):
-            distance = builder.mul(piece, I64(which))
-            for register, place in zip(_FILTERS, rows, strict=True):
-                _load(builder, register, builder.add(place, distance), row)
-
-        def load_columns(which):
-            distance = builder.mul(pair, I64(which * PAIRS))
-            for register, place in zip(_PIXELS, pairs, strict=False):
-                _load(builder, register, builder.add(place, distance), pair)
-
+        loads = _loads(builder, values, columns.literal_value)
         order = _LARGE if largest.literal_value else _SMALL
         for before, pieces in zip(((-1, -1), *order), order, strict=False):
-            _add_product(builder, pieces, before, (load_rows, load_columns), len(pairs))
+            _add_product(builder, pieces, before, loads, columns.literal_value)
         return context.get_dummy_value()
 
     return types.void(*(types.intp,) * 7, columns, largest), generate
@@ -166,22 +154,10 @@ def add_digits(
     """
 
     def generate(context, builder, _signature, values):
-        rows, (row, digit) = values[:2], values[2:4]
-        quads, quad = values[4:6][: columns.literal_value], values[6]
-
-        def load_rows(which):
-            distance = builder.mul(digit, I64(which))
-            for register, place in zip(_FILTERS, rows, strict=True):
-                _load(builder, register, builder.add(place, distance), row)
-
-        def load_columns(which):
-            distance = builder.mul(quad, I64(which * PAIRS))
-            for register, place in zip(_PIXELS, quads, strict=False):
-                _load(builder, register, builder.add(place, distance), quad)
-
+        loads, count = _loads(builder, values, columns.literal_value), columns.literal_value
         for first in range(order.literal_value + 1):
-            pieces, loads = (first, order.literal_value - first), (load_rows, load_columns)
-            _add_product(builder, pieces, (-1, -1), loads, len(quads), "tdpbssd")
+            digits = first, order.literal_value - first
+            _add_product(builder, digits, (-1, -1), loads, count, "tdpbssd")
         return context.get_dummy_value()
 
     return types.void(*(types.intp,) * 7, columns, order), generate
@@ -268,6 +244,24 @@ def store_sums(_context, _first, _second):
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), generate
+
+
+def _loads(builder, values, columns):
+    """Return what loads a piece of rows, and of columns, from the arguments of `add_products`."""
+    rows, (row, piece) = values[:2], values[2:4]
+    pairs, pair = values[4:6][:columns], values[6]
+
+    def load_rows(which):
+        distance = builder.mul(piece, I64(which))
+        for register, place in zip(_FILTERS, rows, strict=True):
+            _load(builder, register, builder.add(place, distance), row)
+
+    def load_columns(which):
+        distance = builder.mul(pair, I64(which * PAIRS))
+        for register, place in zip(_PIXELS, pairs, strict=False):
+            _load(builder, register, builder.add(place, distance), pair)
+
+    return load_rows, load_columns
 
 
 def _add_product(builder, pieces, before, loads, columns, instruction="tdpbf16ps"):

@@ -22,6 +22,7 @@ from convpool.kernels.convolution.operator import Convolution
 from convpool.kernels.jit import Program
 from convpool.request import NO_ACTIVATION, Request
 from convpool.spec import PADDING_MODES, Activation, Conv2dSpec, ConvTranspose2dSpec
+from convpool.threads import MOST, get_num_threads, set_num_threads
 from tests.drawing import LAYOUTS
 from tests.kernels.layouts import channels_last, noise
 
@@ -306,3 +307,20 @@ def laid_out(random: np.random.Generator, array: Array) -> Array:
     if chance < 0.75:
         return channels_last(array)
     return LAYOUTS[random.integers(len(LAYOUTS))](array)
+
+
+def check_bits(case: Case) -> None:
+    """Compare bits whatever the company and the number of threads, packed before or in the call."""
+    operator = Convolution(case.request)
+    whole = case.run(operator)
+    assert replace(case, packed=False).run(operator).tobytes() == whole.tobytes()
+    threads = get_num_threads()
+    try:
+        for count in range(1, MOST + 1):
+            set_num_threads(count)
+            assert case.run(operator).tobytes() == whole.tobytes()
+            for image in range(len(whole)):
+                one = replace(case, input=case.input[image:][:1])
+                assert one.run(operator).tobytes() == whole[image].tobytes()
+    finally:
+        set_num_threads(threads)

@@ -14,8 +14,7 @@ from convpool.kernels import amx
 from convpool.kernels.convolution.digits.cuts import DigitCuts
 from convpool.kernels.convolution.operator import Convolution
 from convpool.spec import Activation, Conv2dSpec
-from convpool.threads import MOST, get_num_threads, set_num_threads
-from tests.kernels.convolution.cases import Case, check
+from tests.kernels.convolution.cases import Case, check, check_bits
 from tests.kernels.layouts import channels_last, noise
 
 pytestmark = pytest.mark.skipif(not amx.available(), reason="this CPU has no AMX")
@@ -78,21 +77,7 @@ def test_near_the_exact_result(name: str) -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_same_bits(name: str) -> None:
-    """Whatever the company and the number of threads, weights packed before or in the call."""
-    case = replace(case_of(name), residual=None, activation=Activation(1.0))
-    operator = Convolution(case.request)
-    whole = case.run(operator)
-    assert replace(case, packed=False).run(operator).tobytes() == whole.tobytes()
-    threads = get_num_threads()
-    try:
-        for count in range(1, MOST + 1):
-            set_num_threads(count)
-            assert case.run(operator).tobytes() == whole.tobytes()
-            for image in range(len(whole)):
-                one = replace(case, input=case.input[image:][:1])
-                assert one.run(operator).tobytes() == whole[image].tobytes()
-    finally:
-        set_num_threads(threads)
+    check_bits(replace(case_of(name), residual=None, activation=Activation(1.0)))
 
 
 def test_other_orders_of_memory_take_other_ways() -> None:
