@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convpool import bind, precision
-from convpool.kernels import amx
+from convpool.kernels import amx, memory
 from convpool.kernels.convolution.amx.cuts import AmxCuts
 from convpool.kernels.convolution.operator import Convolution
 from convpool.spec import Activation, Conv2dSpec, ConvTranspose2dSpec
@@ -102,6 +102,27 @@ def test_near_the_exact_result(name: str) -> None:
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_same_bits(name: str) -> None:
     check_bits(replace(case_of(name), residual=None, activation=Activation(1.0)))
+
+
+@pytest.mark.parametrize("name", [*LAYERS, "an odd number of tiles"])
+def test_what_is_clean_is_not_done_again(name: str) -> None:
+    """Whatever the scratch memory held before."""
+    layers = {**LAYERS, "an odd number of tiles": (ConvTranspose2dSpec(64, 64, 2, 2), (1, 14, 56))}
+    with patch.dict(LAYERS, layers):
+        case = case_of(name)
+    operator, found = Convolution(case.request), memory.scratch
+
+    def dirty(size: int) -> np.ndarray:
+        array = found(size)
+        array.fill(0xFF)  # of NaN
+        return array
+
+    with (
+        patch.object(memory, "scratch", dirty),
+        patch.object(operator, "_fill", wraps=operator._fill) as fill,
+    ):
+        check(case, case.run(operator))
+    assert fill.call_count == 1
 
 
 def transposed(random: np.random.Generator) -> Spec:

@@ -93,6 +93,8 @@ def _clearing(number: Any, lanes: int) -> Any:
             store_all(zeros(number, lanes, 1), memory + more.made + line, 0)
         sums, filter_row = memory + more.sums, more.filter_row
         for place in range(0, more.no_products, filter_row):
+            # Tiles end one line before, or two.
+            store_all(zeros(number, lanes, 1), sums + place + filter_row - 128, 0)
             store_all(zeros(number, lanes, 1), sums + place + filter_row - 64, 0)
         for line in range(more.no_products, more.sums_end, 64):
             store_all(zeros(number, lanes, 1), sums + line, 0)
