@@ -107,7 +107,8 @@ def test_the_same_bits(name: str) -> None:
 @pytest.mark.parametrize("name", [*LAYERS, "an odd number of tiles"])
 def test_what_is_clean_is_not_done_again(name: str) -> None:
     """Whatever the scratch memory held before."""
-    layers = {**LAYERS, "an odd number of tiles": (ConvTranspose2dSpec(64, 64, 2, 2), (1, 14, 56))}
+    odd: tuple[Spec, tuple[int, ...]] = ConvTranspose2dSpec(128, 64, 2, 2), (1, 56, 56)
+    layers = {**LAYERS, "an odd number of tiles": odd}
     with patch.dict(LAYERS, layers):
         case = case_of(name)
     operator, found = Convolution(case.request), memory.scratch
