@@ -37,12 +37,10 @@ _I8 = ir.IntType(8)
 _ARCH_PRCTL, _ASK, _TILE_DATA = 158, 0x1023, 18  # of Linux on x86-64
 # Registers: four of sums, two of filters, two of pixels; or two of rows, two of columns.
 _SUMS, _FILTERS, _PIXELS = (0, 2), (4, 5), (6, 7)
-# Which pieces of filters and pixels are multiplied, each step with one of them loaded anew.
+# Which pieces of filters and pixels are multiplied, each step with one of them loaded anew. The
+# largest products of all steps come last: before them sums are small, and lose as little.
 _SMALL = ((2, 0), (1, 0), (1, 1), (0, 1), (0, 2))
 _LARGE = ((0, 0),)
-_ORDER = *_SMALL, *_LARGE
-# Registers where 16 rows meet 64 columns: of rows, and of columns in turn. The first four are sums.
-_ROWS_ACROSS, _COLUMNS_ACROSS = 4, (5, 6, 7)
 
 
 @cache
@@ -73,13 +71,6 @@ def configuration(first: int, second: int) -> np.ndarray:
         (second, (_SUMS[1], _SUMS[1] + 1, _FILTERS[1])),
     ):
         told[[48 + register for register in registers]] = max(1, rows)
-    return told
-
-
-def across(rows: int) -> np.ndarray:
-    """Return the shapes of the registers for `rows` rows, 16 at most, and 64 columns."""
-    told = configuration(ROWS, ROWS)
-    told[48 : 49 + _ROWS_ACROSS] = max(1, rows)
     return told
 
 
@@ -130,8 +121,7 @@ def add_products(
         pairs, more_pairs: addresses of the pairs of 16 columns, and of those of 16 more.
         pair: bytes from pair to pair; 16 pairs of a piece follow those of the piece before.
         columns: 1 to leave the other 16 out, 2 not to.
-        largest: whether to take the largest products, or all others. Those of all steps come last:
-            before them sums are small, and lose as little.
+        largest: whether to take the largest products, or all others.
     """
 
     def generate(context, builder, _signature, values):
@@ -171,10 +161,11 @@ def add_product(_context, _first, _second, _row, _pairs, number):
         first, second: addresses of 32 numbers of the first row: of `store_split`.
         row: bytes from row to row.
         pairs: address of the columns: of `store_pairs`, piece by piece 16 columns and 16 more.
-        number: 0 to 5, each after the one before; the largest products are the last ones.
+        number: 0 to 4, each after the one before, or 5 for the largest products.
     """
+    order = *_SMALL, *_LARGE
     which = number.literal_value
-    before = _ORDER[which - 1] if which > 0 else (-1, -1)
+    before = order[which - 1] if 0 < which < len(_SMALL) else (-1, -1)
 
     def generate(context, builder, _signature, values):
         rows, row, pairs = values[:2], values[2], values[3]
@@ -187,48 +178,10 @@ def add_product(_context, _first, _second, _row, _pairs, number):
             for register, place in zip(_PIXELS, (0, TILE), strict=True):
                 _load(builder, register, builder.add(pairs, I64(2 * piece * TILE + place)), I64(64))
 
-        _add_product(builder, _ORDER[which], before, (load_rows, load_columns), 2)
+        _add_product(builder, order[which], before, (load_rows, load_columns), 2)
         return context.get_dummy_value()
 
     return types.void(*(types.intp,) * 4, number), generate
-
-
-@intrinsic(prefer_literal=True)
-def add_product_across(_context, _rows, _row, _pairs, _more_pairs, number):
-    """Add to the sums the same of 16 rows, and 32 columns and 32 more; see `across`.
-
-    The sum of a row and a column is the same, bit for bit. With few rows this takes half of the
-    instructions, each of which takes as many cycles as rows but waits for the sum before.
-    """
-    which = number.literal_value
-
-    def generate(context, builder, _signature, values):
-        rows, row, *columns = values[:4]
-        left, right = _ORDER[which]
-        if which == 0 or left != _ORDER[which - 1][0]:
-            _load(builder, _ROWS_ACROSS, builder.add(rows, I64(64 * left)), row)
-        for number_of_sums in range(4):
-            pairs, half = columns[number_of_sums // 2], number_of_sums % 2
-            register = _COLUMNS_ACROSS[number_of_sums % len(_COLUMNS_ACROSS)]
-            _load(builder, register, builder.add(pairs, I64((2 * right + half) * TILE)), I64(64))
-            operands = number_of_sums, _ROWS_ACROSS, register
-            call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), *map(_I8, operands))
-        return context.get_dummy_value()
-
-    return types.void(*(types.intp,) * 4, number), generate
-
-
-@intrinsic
-def load_sums(_context, _first, _second):
-    """Load the sums from where `store_sums` left them."""
-
-    def generate(context, builder, _signature, values):
-        for address, row in zip(values, _SUMS, strict=True):
-            for column in range(2):
-                _load(builder, row + column, builder.add(address, I64(64 * column)), I64(128))
-        return context.get_dummy_value()
-
-    return types.void(types.intp, types.intp), generate
 
 
 @intrinsic

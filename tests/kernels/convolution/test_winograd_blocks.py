@@ -39,14 +39,6 @@ def test_no_thread_is_left_without_work() -> None:
         assert pieces * two.shares >= 2
 
 
-@pytest.mark.parametrize("filters", [32, 96, 160, 512])
-def test_few_tiles_meet_pairs_of_blocks(filters: int) -> None:
-    """On AMX, whether or not all that they need stays in the second cache."""
-    tiling = replace(SMALL, points=4, filters=filters, matrices=True)
-    for channels in (64, 512):
-        assert replace(tiling, channels=channels).together(16) % 2 == 0
-
-
 @pytest.mark.parametrize("matrices", [False, True])
 def test_every_tile_has_room(matrices: bool) -> None:
     tiling = replace(LARGE, matrices=matrices)

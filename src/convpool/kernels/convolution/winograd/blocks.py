@@ -138,22 +138,13 @@ class Tiling:
         """Return the bytes of so many tiles' values."""
         return self.points**2 * self.plane(tiles)
 
-    def stays(self, tiles: int) -> bool:
-        """Tell whether values, sums and a block of filters' weights stay in the second cache."""
+    def together(self, tiles: int) -> int:
+        """Return how many blocks of filters' sums are held at a time."""
         planes = self.points**2
         sums = planes * self.room(tiles) * self.lanes * self.itemsize
-        return self.values(tiles) + sums + planes * self.weights_plane <= _HELD
-
-    def together(self, tiles: int) -> int:
-        """Return how many blocks of filters' sums are held at a time: of few tiles, an even number.
-
-        See `matrices`.
-        """
-        sums = self.points**2 * self.room(tiles) * self.lanes * self.itemsize
-        together = 1
-        if not self.stays(tiles):
-            together = even(self.filter_blocks, max(1, _SUMS // sums))
-        return up(together, 2) if self.matrices and tiles <= ROWS else together
+        if self.values(tiles) + sums + planes * self.weights_plane <= _HELD:
+            return 1
+        return even(self.filter_blocks, max(1, _SUMS // sums))
 
     def best(self, batch: int, threads: int) -> Choice:
         """Return the choice that takes the fewest cycles."""
@@ -202,9 +193,8 @@ class Tiling:
         Fitted to some 200 cuts of 40 layers: 580 to transform a tile of 6x6 for a vector of
         channels, and half of that for one of filters; for each channel of a block of filters 5 and
         what the products of its tiles take, at least the 12.5 that loading the weights from the
-        third cache takes, or on AMX, for 32 channels, 460 and 500 for each 32 tiles, but 650 for 16
-        and two blocks of filters together; and where the second cache doesn't hold it all, one for
-        12 bytes of values and sums, stored or loaded.
+        third cache takes, or on AMX, for 32 channels, 460 and 500 for each 32 tiles; and where the
+        second cache doesn't hold it all, one for 12 bytes of values and sums, stored or loaded.
         """
         tiles, planes = block.tiles, self.points**2
         weights, (least, most) = blocks * planes * self.weights_plane, _CACHE
@@ -214,9 +204,7 @@ class Tiling:
         of_block = planes * self.weight_channels
         if self.matrices:
             pairs = -(-tiles // (2 * ROWS)) * max(self.rows(tiles), _LEAST_ROWS) / ROWS
-            of_two = blocks // 2 * 2 if tiles <= ROWS else 0
-            many = (blocks - of_two) * (500 * pairs + 460)
-            cycles += (many + of_two * 650) * of_block / STEP
+            cycles += blocks * of_block / STEP * (500 * pairs + 460)
         else:
             rounds = -(-tiles // self.count) * (self.count + 0.5)
             vectors = self.lanes / self.register / 2
@@ -227,7 +215,7 @@ class Tiling:
         held = values + weights + sums * together
         spilled = min(1.0, max(0.0, (held - least) / (most - least)))
         moved = 2 * values
-        if not self.stays(tiles):
+        if together > 1:
             moved = values * (1 + -(-blocks // together)) + 2 * blocks * sums
         return cycles + spilled * moved / 12
 

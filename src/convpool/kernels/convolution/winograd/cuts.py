@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convpool.kernels import memory
-from convpool.kernels.amx import ROWS, across, available, configuration
+from convpool.kernels.amx import available, configuration
 from convpool.kernels.convolution import filters as packing
 from convpool.kernels.convolution.blocking import Blocking, Problem, block, cycles, even, up
 from convpool.kernels.convolution.cuts import Cuts
@@ -25,7 +25,7 @@ from convpool.kernels.convolution.winograd.blocks import (
     Tiling,
     off_pages,
 )
-from convpool.kernels.convolution.winograd.matrices import RING, STEP
+from convpool.kernels.convolution.winograd.matrices import STEP, STEP_OF_WEIGHTS
 from convpool.kernels.convolution.winograd.program import (
     TARGET,
     WEIGHING_SCRATCH,
@@ -47,7 +47,6 @@ _WORKS = 64  # batches whose blocks are kept
 IMAGES = 4
 """That come at a time where weights are packed for them."""
 _FEWEST = 8  # channels and filters: with 3, transforms of vectors a quarter full take twice as long
-_GAIN = 1.07  # of 4x4 outputs, at least: with errors four times as large, and more weights to read
 _MOST_STEPS = 36  # summed in one go on AMX
 _COUNTS = (4, 6, 7, 8)  # tiles whose sums are in registers at a time
 
@@ -227,13 +226,14 @@ class WinogradCuts(SharingCuts):
         joined = way.columns >= self.problem.horizontal.output and self.steps == (1, 1)
         outputs_row = (self.problem.horizontal.output if joined else way.columns) * vector
         slack = vector // item * pixel  # squares reach beyond the last pixel
+        pieces_size = up(tiling.weight_channels // STEP * STEP_OF_WEIGHTS, 2 * LINE) + LINE
         sizes = {
             "turned": self.panel_rows * self.pitch * pixel + slack,
             "halfway": points * halfway_row,
             "values": points**2 * values_plane,
             "sums": together * sums_block,
             "outputs": outputs * outputs_row + slack,
-            "pieces": RING if self.matrices else 0,
+            "pieces": 2 * pieces_size if self.matrices else 0,
             "has_tiny": 8 * self.block.images,
         }
         places, place = {}, Record(*known.tolist()).panel_bytes
@@ -253,6 +253,7 @@ class WinogradCuts(SharingCuts):
             joined=int(joined),
             weights_plane=tiling.weights_plane,
             weights_block=points**2 * tiling.weights_plane,
+            pieces_size=pieces_size,
             shapes=self._shapes.ctypes.data,
             rows=tiling.rows(tiles),
             images=self.block.images,
@@ -266,10 +267,8 @@ class WinogradCuts(SharingCuts):
 
     @cached_property
     def _shapes(self) -> Array:
-        """Of the registers: for two of tiles at a time, and for one."""
-        tiles = self.block.tiles
-        rows = self.tiling.rows(tiles)
-        return np.concatenate([configuration(rows, rows), across(min(tiles, ROWS))])
+        rows = self.tiling.rows(self.block.tiles)
+        return configuration(rows, rows)
 
     def _program(self, reading: int) -> Program:
         way = self.blocking
@@ -351,7 +350,7 @@ def best(cuts: Cuts) -> WinogradCuts:
         for each in outputs
         for matrices in ((False, True) if on_amx else (False,))
     )
-    return min(ways, key=lambda cuts: cuts.cycles * (_GAIN if cuts.outputs > 2 else 1))
+    return min(ways, key=attrgetter("cycles"))
 
 
 def fits(problem: Problem) -> bool:

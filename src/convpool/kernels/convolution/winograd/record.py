@@ -38,11 +38,12 @@ class Tiles(NamedTuple):
     weights_block: int = 0
     """Of the transformed weights: from block to block of filters."""
     pieces: int = 0
-    """Of the weights of some steps, and of the next ones."""
+    """Of the weights of a plane and a block of filters, and of the next ones."""
+    pieces_size: int = 0
     shapes: int = 0
-    """Address of the shapes of AMX's registers, for two of tiles at a time and then for one."""
+    """Address of the shapes of AMX's registers."""
     rows: int = 0
-    """Tiles in one of two."""
+    """Tiles in one of them."""
     images: int = 0
     """Of a unit, at most; a dilated layer's are parted into those of every `turns`-th row."""
     turns: int = 1
